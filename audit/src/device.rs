@@ -8,6 +8,8 @@ mod error;
 #[cfg(feature = "test-support")]
 pub mod faulty;
 mod file;
+#[cfg(feature = "test-support")]
+mod inspector;
 mod interface;
 mod kind;
 pub mod net;
@@ -26,6 +28,10 @@ pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
 pub use error::{DeviceError, OtherError, Violation, WithoutOptions};
 pub use file::FileOptions;
+#[cfg(feature = "test-support")]
+pub(crate) use inspector::inspect;
+#[cfg(feature = "test-support")]
+pub use inspector::inspect_lines;
 pub use interface::{Device, Notice};
 pub use kind::{DeviceKind, DeviceTarget};
 pub use net::Network;

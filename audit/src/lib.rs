@@ -81,7 +81,8 @@
 //! # Features
 //!
 //! * `serde_json`: `entry::value::Object` and `entry::value::Value` are made from values of `serde_json` by `From`.
-//! * `test-support`: a device that fails on command ([`device`]`::fault`), and a clock that is set by hand.
+//! * `test-support`: a device that fails on command ([`device`]`::faulty`), a look at every line that goes to any device, and a
+//!   clock that is set by hand.
 //!
 //! Never in this crate: the server, HTTP, storage, an async runtime.
 

@@ -3,18 +3,25 @@
 //! Never in it: decisions of the server.
 
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod completion;
 pub(crate) mod generic;
 pub(crate) mod kv;
+pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod login;
+mod mount;
 pub(crate) mod operator;
+pub(crate) mod path_help;
+pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod token;
+pub(crate) mod unsupported;
+pub(crate) mod unwrap;
 
 // The files below take from here what nearly every command needs.
 use crate::data_arguments;
@@ -24,6 +31,7 @@ use crate::failure::{
 use crate::flag::{Flag, HTTP_FLAGS, Output, setters};
 use crate::invocation::{self, Invocation, SyntaxError};
 use crate::session::Session;
+use onrecord_client::{Token, os_text};
 use onrecord_value::Object;
 
 /// A row of the table of commands.
@@ -72,6 +80,11 @@ impl Command {
     pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> {
         let http: &'static [Flag] = if self.http { HTTP_FLAGS } else { &[] };
         http.iter().chain(self.output.flags()).chain(self.flags)
+    }
+
+    /// The first given flag that is refused by its row.
+    pub(crate) fn refused_flag(&self, invocation: &Invocation) -> Option<&'static Flag> {
+        self.all_flags().find(|flag| !flag.refused.is_empty() && invocation.has(flag.name))
     }
 
     /// The exit code of a usage error. `log check` uses 1 for lost entries, so its usage errors exit with 2.
@@ -125,6 +138,24 @@ fn reject_dot_segments(path: &str) -> Result<&str, Failure> {
         )));
     }
     Ok(path)
+}
+
+/// A secret from standard input, without blanks at its ends. `what` names it in an error, `instead` the other way to give it.
+fn secret_from_stdin(
+    session: &mut Session<'_>,
+    invocation: &Invocation,
+    what: &str,
+    instead: &str,
+) -> Result<Token, Failure> {
+    if invocation.is_set("non-interactive") {
+        return Err(Failure::usage(format!(
+            "-non-interactive is given, so {what} is not read from standard input: give it as {instead}"
+        )));
+    }
+    let text = session.process.read_stdin().map_err(|error| {
+        Failure::usage(format!("Error reading {what} from standard input: {}", os_text(&error)))
+    })?;
+    Ok(Token::new(text.trim()))
 }
 
 fn data(session: &mut Session<'_>, invocation: &Invocation, words: &[String]) -> Result<Object, Failure> {

@@ -46,6 +46,8 @@ pub struct Flag {
     pub variable: &'static str,
     /// The help text: sentences.
     pub about: &'static str,
+    /// For a flag that users of other servers know and that is refused here: why, and what to do instead; else empty.
+    pub refused: &'static str,
 }
 
 macro_rules! constructors {
@@ -68,7 +70,7 @@ pub(crate) use setters;
 
 impl Flag {
     const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
-        Self { name, alias: "", kind, default: "", variable: "", about }
+        Self { name, alias: "", kind, default: "", variable: "", about, refused: "" }
     }
 
     /// A flag that is false by default.
@@ -77,7 +79,9 @@ impl Flag {
     }
 
     constructors!(text: Text, texts: Texts, pairs: Pairs, duration: Duration, integer: Integer);
-    setters!(default: &'static str, variable: &'static str, alias: &'static str);
+    setters!(
+        default: &'static str, variable: &'static str, alias: &'static str, refused: &'static str
+    );
 }
 
 /// Which output flags a command has.
@@ -137,6 +141,8 @@ pub(crate) const HTTP_FLAGS: &[Flag] = &[
         "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
     )
     .variable("SKIP_VERIFY"),
+    Flag::text("unlock-key", "Key that unlocks a locked namespace.")
+        .refused("there is one namespace only, and it cannot be locked"),
     Flag::duration("wrap-ttl", "Wrap the response in a single-use token with this TTL.").variable("WRAP_TTL"),
 ];
 

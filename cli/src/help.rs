@@ -1,7 +1,7 @@
 //! Help texts, made from the table of commands: usage, description, examples, flags by group. 78 columns.
 //! Never in it: a text about one command.
 
-use crate::command::{Command, Group, table};
+use crate::command::{Command, Group, table, unsupported};
 use crate::flag::{Flag, HTTP_FLAGS, Output};
 use crate::printer::wrap;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
@@ -10,7 +10,7 @@ use onrecord_server::Kinds;
 const WIDTH: usize = 78;
 
 pub(crate) fn main(program: &str) -> String {
-    const COMMON: [&str; 7] = ["read", "write", "delete", "list", "login", "server", "status"];
+    const COMMON: [&str; 8] = ["read", "write", "delete", "list", "login", "server", "status", "unwrap"];
     let all = table::below("");
     let synopsis =
         |name: &str| all.iter().find(|(other, _)| *other == name).map_or("", |(_, synopsis)| *synopsis);
@@ -21,6 +21,16 @@ pub(crate) fn main(program: &str) -> String {
     list(&mut out, &common, wide);
     out.push_str("\nOther commands:\n");
     list(&mut out, &other, wide);
+    out.push('\n');
+    let names = unsupported::NAMES.iter().map(|row| row.words).filter(|words| !words.contains(' '));
+    let names = names.collect::<Vec<_>>().join(", ");
+    paragraph(
+        &mut out,
+        &format!(
+            "Not supported by OnRecord: {names}. Each of these commands says why, and what to do instead."
+        ),
+        0,
+    );
     out
 }
 
@@ -49,12 +59,6 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
     out.push_str("\n\n");
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);
-    if command.http {
-        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
-    }
-    if command.output != Output::Text {
-        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
-    }
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
     flags(&mut out, own, command.flags, false);
     if command.takes_device_options() {
@@ -62,6 +66,12 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
     }
     if command.words == "server" {
         storage_options(&mut out, kinds);
+    }
+    if command.output != Output::Text {
+        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
+    }
+    if command.http {
+        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
     }
     format!("{}\n", out.trim_end())
 }
@@ -163,7 +173,10 @@ pub(crate) fn describe(flag: &Flag, raw: bool) -> String {
     if !flag.alias.is_empty() {
         sentences.push(format!("This is aliased as \"-{}\".", flag.alias));
     }
-    if !flag.default.is_empty() {
+    if !flag.refused.is_empty() {
+        sentences.push(format!("Not supported by OnRecord: {}.", flag.refused));
+    }
+    if !flag.default.is_empty() && flag.refused.is_empty() {
         sentences.push(format!("The default is {}.", flag.default));
     }
     if !flag.variable.is_empty() {

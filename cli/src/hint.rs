@@ -32,7 +32,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("unknown audit salt", "\"audit salts\" lists the ids of salts."),
     (
         "plugin not found in the catalog",
-        "The type of secrets engine that OnRecord has is kv: \"secrets enable -version=2 kv\".",
+        "\"plugin list\" lists the secrets engines and login methods that OnRecord has.",
     ),
     ("of the kv engine", "Accepted: 1 or 2."),
     (
@@ -40,7 +40,7 @@ const REMEDIES: &[(&str, &str)] = &[
         "The check-and-set parameter (-cas) must be the current version, or 0 if the secret does not exist. \"kv \
          metadata get\" shows the version.",
     ),
-    ("invalid 'token_type' value", "Accepted: service."),
+    ("invalid 'token_type' value", "Accepted: service or batch."),
     ("metric response format", "Accepted: prometheus, or no format for JSON."),
 ];
 

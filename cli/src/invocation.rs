@@ -39,6 +39,11 @@ impl Invocation {
         self.truth(name) == Some(true)
     }
 
+    /// Whether a flag was given, with another value than that which stands for its absence.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|text| !matches!(text, "" | "false" | "0"))
+    }
+
     /// A duration, if it was given.
     pub fn duration(&self, name: &str) -> Option<GoDuration> {
         // `check` has refused any other text.

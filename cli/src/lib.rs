@@ -22,9 +22,11 @@ mod process;
 mod progress_bar;
 mod run;
 mod session;
+mod suggestion;
 mod variables;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
+pub use command::unsupported::{NAMES as UNSUPPORTED, Unsupported};
 pub use command::{Command, Group};
 pub use flag::{Flag, FlagKind, Output};
 pub use invocation::{Invocation, SyntaxError};

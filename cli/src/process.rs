@@ -4,6 +4,7 @@
 
 use onrecord_client::environment::Variables;
 use onrecord_server::Kinds;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -64,9 +65,9 @@ impl Process {
         Ok(text)
     }
 
-    /// One line from the terminal without showing it.
-    pub fn read_hidden(&mut self) -> io::Result<Zeroizing<String>> {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    /// Stops the terminal from showing what is typed. To be called before the question is asked, so that not even the first
+    /// character is shown or lost.
+    pub(crate) fn hide_input(&self) -> io::Result<HiddenInput> {
         if !self.stdin_is_terminal {
             return Err(io::Error::other("file descriptor 0 is not a terminal"));
         }
@@ -75,11 +76,29 @@ impl Process {
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&terminal, OptionalActions::Flush, &hidden)?;
+        Ok(HiddenInput { terminal, before })
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+pub(crate) struct HiddenInput {
+    terminal: io::Stdin,
+    before: Termios,
+}
+
+impl HiddenInput {
+    /// One line from the terminal.
+    pub(crate) fn read_line(&self) -> io::Result<Zeroizing<String>> {
         let mut line = Zeroizing::new(String::new());
-        let read = terminal.read_line(&mut line);
-        tcsetattr(&terminal, OptionalActions::Flush, &before)?;
-        read?;
+        self.terminal.read_line(&mut line)?;
         Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned()))
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        // A terminal that is gone cannot be set back.
+        tcsetattr(&self.terminal, OptionalActions::Flush, &self.before).unwrap_or_default();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs a command line: find the command, print help or parse the flags, run, print the error, return the exit code.
 //! Never in it: what a command does.
 
-use crate::command::table::{self, Lookup, first_words};
+use crate::command::table::{self, Lookup};
 use crate::command::{Command, Group, status};
 use crate::failure::{CommandResult, Failure, USAGE};
 use crate::help;
@@ -9,9 +9,8 @@ use crate::invocation::{Invocation, requests_help};
 use crate::printer::{Format, wrap};
 use crate::process::Process;
 use crate::session::Session;
-use crate::variables;
+use crate::{suggestion, variables};
 use onrecord_client::{Method, PreparedRequest, needs_sudo};
-use onrecord_value::suggest;
 
 const UNKNOWN: u8 = 127;
 
@@ -57,14 +56,13 @@ fn dispatch(session: &mut Session<'_>, words: &[String]) -> CommandResult {
             let unknown = unknown.map(|word| unknown_in_group(&program, group, &word)).unwrap_or_default();
             Err(Failure::usage(format!("{unknown}{}", text.trim_end())))
         }
+        Lookup::Unsupported(row) => Err(Failure::usage(row.message(&program))),
         Lookup::Unknown(word) => Err(unknown(&program, &word)),
         Lookup::Empty => Err(Failure::Message(UNKNOWN, help::main(&program).trim_end().to_owned())),
     }
 }
 
 fn unknown(program: &str, word: &str) -> Failure {
-    let words = first_words();
-    let near = suggest::closest(word, words.iter().copied()).unwrap_or("status");
     let message = if word == "help" {
         format!("For help, use {program} -help, or {program} COMMAND -help.")
     } else if word.starts_with('-') {
@@ -72,14 +70,14 @@ fn unknown(program: &str, word: &str) -> Failure {
             "The first word must be a command, not the flag {word}: {program} COMMAND [flags] [arguments]."
         )
     } else {
+        let near = suggestion::first_words(word);
         format!("{program} has no command {word:?}. The nearest is {near:?}.")
     };
     Failure::Message(UNKNOWN, format!("{message}\n\n{}", help::main(program).trim_end()))
 }
 
 fn unknown_in_group(program: &str, group: &Group, word: &str) -> String {
-    let below = table::below(group.words);
-    let near = suggest::closest(word, below.iter().map(|(name, _)| *name)).unwrap_or_default();
+    let near = suggestion::within(group, word);
     let group = group.words;
     format!("{program} has no command \"{group} {word}\". The nearest is \"{group} {near}\".\n\n")
 }
@@ -95,6 +93,12 @@ fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[St
             "WARNING! The \"{program} {old}\" command is deprecated. Please use \"{program} {new}\" instead."
         );
         session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))?;
+    }
+    if let Some(flag) = command.refused_flag(&invocation) {
+        let (program, words, name, why) = (&session.process.program, command.words, flag.name, flag.refused);
+        return Err(Failure::usage(format!(
+            "-{name} of \"{program} {words}\" is not supported by OnRecord: {why}."
+        )));
     }
     match (command.run)(session, &invocation) {
         Err(Failure::DryRun(request)) => {

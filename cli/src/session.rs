@@ -155,11 +155,12 @@ impl<'w> Session<'w> {
 
     /// Asks for a secret on the terminal. The question is printed on standard output or standard error.
     pub(crate) fn prompt_hidden(&mut self, question: &str, on_stdout: bool) -> Result<Token, String> {
+        let hidden = self.process.hide_input();
         let Process { stdout, stderr, .. } = self.process;
         let stream = if on_stdout { stdout } else { stderr };
         let asked = stream.write_all(question.as_bytes()).and_then(|()| stream.flush());
         asked.map_err(|error| error.to_string())?;
-        let line = self.process.read_hidden();
+        let line = hidden.and_then(|hidden| hidden.read_line());
         // Echo is off, so the user's own newline is not shown.
         let Process { stdout, stderr, .. } = self.process;
         let stream = if on_stdout { stdout } else { stderr };

@@ -10,16 +10,22 @@
 mod commands {
     mod audit;
     mod audit_status;
+    mod auth;
+    mod ceremonies;
+    mod cluster;
+    mod compatibility;
     mod completion;
     mod generic;
     mod grammar;
     mod help;
     pub(crate) mod kit;
     mod kv;
+    mod lease;
     mod login;
     mod operator;
     mod policy;
     mod secrets;
     mod snapshot;
     mod token;
+    mod unwrap;
 }

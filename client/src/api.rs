@@ -2,7 +2,11 @@
 //! Never in it: messages for people.
 
 pub(crate) mod audit;
+mod auth;
+pub(crate) mod ceremony;
+mod cluster;
 pub(crate) mod kv;
+mod leases;
 mod logical;
 pub(crate) mod seal;
 mod snapshot;

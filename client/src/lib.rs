@@ -36,6 +36,7 @@ mod transport;
 
 pub use address::{Address, AddressError};
 pub use api::audit::{AuditDevice, AuditSalt};
+pub use api::ceremony::Ceremony;
 pub use api::kv::KvMount;
 pub use api::seal::InitAnswer;
 pub use api::token::TokenRef;

@@ -29,6 +29,7 @@ const PATHS: &[&str] = &[
     "sys/raw",
     "sys/raw/*",
     "sys/remount",
+    "sys/remount/status/*",
     "sys/rotate",
     "sys/rotate/*",
     "sys/seal",

@@ -4,10 +4,12 @@
 
 use std::pin::Pin;
 
-use onrecord_seal::{SealConfig, SecretBytes};
-use onrecord_storage::{Batch, Storage, StoreError};
+use onrecord_seal::{EnvelopeError, SealConfig, SecretBytes, UnsealError};
+use onrecord_storage::{BarrierError, Batch, Storage, StoreError};
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::unsealed::Unsealed;
+use crate::place;
 use crate::stored::{Record as _, record};
 
 /// In the clear: what it holds is encrypted by the key service. No view of the barrier reaches it.
@@ -74,4 +76,28 @@ impl StoredSeal {
 /// What is stored of a recovery key: enough to know it again.
 pub(crate) fn recovery_digest(recovery_key: &SecretBytes) -> Vec<u8> {
     const_hex::encode(Sha256::digest(recovery_key.expose())).into_bytes()
+}
+
+/// How many shares are needed for what is asked of their holders: key shares, or those of the recovery key. None if that cannot be
+/// read.
+pub(crate) async fn threshold(unsealed: &Unsealed) -> Result<Option<u8>, BarrierError> {
+    let barrier = &unsealed.barrier;
+    if unsealed.settings.auto_seal.is_none() {
+        return Ok(barrier.seal_config().await?.map(SealConfig::threshold));
+    }
+    let stored = StoredSeal::load(barrier.storage()).await?;
+    Ok(stored.and_then(Result::ok).and_then(|stored| u8::try_from(stored.recovery_threshold).ok()))
+}
+
+/// Whether a key that shares make is the one that they are needed for: the unseal key, or the recovery key.
+pub(crate) async fn check_key(unsealed: &Unsealed, key: &SecretBytes) -> Result<(), BarrierError> {
+    if unsealed.settings.auto_seal.is_none() {
+        return unsealed.barrier.check_unseal_key(key).await;
+    }
+    let view = unsealed.barrier.view(place::CORE).map_err(|error| BarrierError::Store(error.into()))?;
+    let stored = view.get(RECOVERY_KEY).await?.ok_or_else(|| view.missing(RECOVERY_KEY))?;
+    if stored.expose() == recovery_digest(key).as_slice() {
+        return Ok(());
+    }
+    Err(BarrierError::Unseal(UnsealError::Open(EnvelopeError::Authentication)))
 }

@@ -89,6 +89,11 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
     request
 }
 
+/// Whether headers have a token, valid or not.
+pub(crate) fn has_token(headers: &Headers) -> bool {
+    Seen::of(headers).token.is_some()
+}
+
 /// What the headers say that matters here, found in one pass.
 #[derive(Default)]
 struct Seen<'a> {

@@ -108,6 +108,7 @@ impl Lockouts {
                 let mut accounts = self.accounts();
                 let account = accounts.known.entry(key.clone()).or_default();
                 account.forget(rules, now);
+                account.lock_if_due(rules, now);
                 if account.is_locked(now) {
                     return Err(Locked);
                 }
@@ -215,6 +216,14 @@ impl Accounts {
 impl Account {
     fn is_locked(&self, now: Time) -> bool {
         self.locked_until.is_some_and(|until| now < until)
+    }
+
+    /// Locks an account at which more logins have failed than may by now: the settings of the mount have changed. Nobody would
+    /// wake those who waited.
+    fn lock_if_due(&mut self, rules: LockoutRules, now: Time) {
+        if self.running == 0 && self.failed >= rules.threshold.max(1) && self.locked_until.is_none() {
+            self.locked_until = Some(later(now, rules.duration));
+        }
     }
 
     /// Forgets failed logins that are too old to count, and a lock that is over.

@@ -8,7 +8,7 @@ use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
 use crate::engine::token::{check_batch, sanitised};
 use crate::engine::unsealed::Unsealed;
-use crate::names::{check_alias, check_token};
+use crate::names::{check_alias, check_login, check_token};
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::routes::{Captured, Route};
@@ -53,6 +53,7 @@ async fn token(
     let request =
         TtlRequest { ttl: login.ttl, period: login.period, explicit_max_ttl: login.explicit_max_ttl, age: 0 };
     let granted = lifetime::grant_first(request, Bounds::of(unsealed, &call.mount.tune))?;
+    check_login(&login)?;
     let alias = login.alias.take();
     let name = call.mount.path.strip_prefix(LOGINS).unwrap_or(&call.mount.path).trim_end_matches('/');
     let mut draft = TokenDraft {

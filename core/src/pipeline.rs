@@ -13,6 +13,9 @@ use crate::{act, capture, decide, record, refusals, release, route, shape, wrap}
 pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, permit: Arc<Permit>) -> Answer {
     // The devices' threads are woken meanwhile.
     unsealed.broker.prewake();
+    if unsealed.refusals.refuse_unread(&unsealed, &exchange) {
+        return Answer::over_rate();
+    }
     // 1. What does the client ask?
     let mut request = capture::capture(&unsealed, *exchange, permit);
     // 2. Who asks? One use of the token is reserved.

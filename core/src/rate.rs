@@ -82,6 +82,15 @@ impl Rate {
         Ok(self.after(taken))
     }
 
+    /// Whether a peer has none left, as far as it is told apart from the others. Takes nothing.
+    pub(crate) fn is_used_up(&self, network: Network, now: Duration) -> bool {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |used: &Used| {
+            used.blocked_until > now || (used.until.max(now) + self.cost).saturating_sub(now) > self.burst
+        };
+        peers.get(&Some(network)).is_some_and(is_over)
+    }
+
     /// What a peer has left, or after how long it has any.
     pub(crate) fn left(&self, peer: Option<Network>, now: Duration) -> Result<Left, Duration> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,11 +4,15 @@
 
 mod counts;
 
+use crate::capture;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
+use crate::engine::unsealed::Unsealed;
+use crate::exchange::Exchange;
 use crate::network::Network;
 use crate::rate::Rate;
 use crate::tokens::Reservation;
+use crate::wrapping;
 
 pub(crate) use self::counts::{Count, Counts, Reason, Taken};
 
@@ -25,6 +29,26 @@ impl Refusals {
         Self { rate: Rate::new(per_second), counts: Counts::default() }
     }
 
+    /// Whether a request is refused unread: it has no token, so it will count as refused, and its peer has sent too many of those.
+    /// To parse its body would be work that anybody can ask for.
+    pub(crate) fn refuse_unread(&self, unsealed: &Unsealed, exchange: &Exchange) -> bool {
+        let Some(rate) = &self.rate else { return false };
+        if capture::has_token(&exchange.headers) || wrapping::may_have_token_in_body(&exchange.target) {
+            return false;
+        }
+        let network = Network::of_client(exchange.peer.as_ref());
+        if !rate.is_used_up(network, unsealed.host.clock.monotonic()) {
+            return false;
+        }
+        self.count(unsealed, network);
+        true
+    }
+
+    fn count(&self, unsealed: &Unsealed, network: Network) {
+        self.counts.add(Reason::Rate, Some(network), unsealed.machine_clock.now());
+        unsealed.meters.over_rate();
+    }
+
     /// Whether a request may go on to the record. One that no valid token came with, that is not permitted or that cannot
     /// be understood is counted, and may not if its peer has sent too many of them.
     pub(crate) fn admit(&self, context: &RequestContext<'_>) -> bool {
@@ -33,8 +57,7 @@ impl Refusals {
         if rate.take(network, context.request.started) {
             return true;
         }
-        self.counts.add(Reason::Rate, Some(network), context.unsealed.machine_clock.now());
-        context.unsealed.meters.over_rate();
+        self.count(context.unsealed, network);
         false
     }
 }

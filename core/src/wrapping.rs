@@ -10,6 +10,7 @@ use onrecord_value::{GoDuration, Time, duration};
 use crate::audit_errors;
 use crate::engine::fields;
 use crate::engine::unsealed::Unsealed;
+use crate::exchange::Target;
 use crate::operation::Operation;
 use crate::outcome::Refusal;
 use crate::request::Request;
@@ -56,6 +57,11 @@ pub(crate) fn adopt_token(request: &mut Request) {
         let token = request.data.str(FIELD).filter(|token| !token.is_empty());
         request.token = token.map(|token| Secret::new(token.to_owned()));
     }
+}
+
+/// Whether a request may have its token in its body.
+pub(crate) fn may_have_token_in_body(target: &Target) -> bool {
+    matches!(target, Target::Api(path) if path == UNWRAP)
 }
 
 /// Whether [`check`] has anything to look at.

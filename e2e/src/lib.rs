@@ -1,7 +1,7 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
 //! with the product ([`http`]), a server's folder ([`place`]), an operator's shell ([`shell`]), real syslog daemons
 //! ([`daemon`]), hostile clients ([`attacker`]), the replay of recorded requests ([`replay`]), what a client sends and is answered
-//! ([`recording_proxy`]), the published schema of a line ([`schema`]), and one way to wait ([`wait`]).
+//! ([`recording_proxy`]), and one way to wait ([`wait`]). The published schema of a line, which all tests share, is a crate beside it.
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod attacker;
@@ -16,7 +16,6 @@ pub mod place;
 pub mod process;
 pub mod recording_proxy;
 pub mod replay;
-pub mod schema;
 pub mod shell;
 pub mod strace;
 pub mod wait;

@@ -15,7 +15,6 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::binary;
-use crate::schema;
 use crate::wait;
 
 /// The paths of ceremonies.
@@ -25,7 +24,11 @@ pub const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
 pub fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read(path).unwrap_or_default();
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-    text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(parse).collect()
+    text[..whole]
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(onrecord_schema::checked)
+        .collect()
 }
 
 /// The lines that are not of a ceremony.
@@ -37,15 +40,6 @@ pub fn lines_beside_ceremonies(path: &Path) -> Vec<Value> {
 /// (docs/FORMAT.md, rule 26b).
 pub fn is_ceremony(entry: &Value) -> bool {
     entry["request"]["path"].as_str().is_some_and(|path| CEREMONIES.contains(&path))
-}
-
-fn parse(line: &[u8]) -> Value {
-    let entry = serde_json::from_slice(line).unwrap_or_else(|error| {
-        panic!("a log line is not JSON ({error}): {}", String::from_utf8_lossy(line))
-    });
-    let violations = schema::violations(&entry);
-    assert!(violations.is_empty(), "a log line breaks the schema: {violations:?}: {entry}");
-    entry
 }
 
 /// The entries appended since the last look.
@@ -68,7 +62,7 @@ impl Tail {
         let whole = fresh.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         self.seen += whole;
         let fresh = fresh[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        fresh.map(parse).filter(|entry| !is_ceremony(entry)).collect()
+        fresh.map(onrecord_schema::checked).filter(|entry| !is_ceremony(entry)).collect()
     }
 }
 

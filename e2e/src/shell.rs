@@ -2,10 +2,13 @@
 //! both of its names, in a home of its own.
 //! Never in it: expectations, but for the two exits a line can have.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -16,6 +19,9 @@ pub fn option_word(option: &str, value: &str) -> String {
     let value = value.strip_prefix('@').map_or_else(|| value.to_owned(), |rest| format!("\\@{rest}"));
     format!("'{option}={}'", value.replace('\'', "'\\''"))
 }
+
+/// How long a question may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A home, and what is set in it.
 pub struct Shell {
@@ -78,18 +84,7 @@ impl Shell {
 
     /// Runs a line with this standard input.
     pub fn feed(&self, line: &str, stdin: &str) -> Ran {
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", line])
-            .current_dir(self.home())
-            .env_clear()
-            .env("HOME", self.home())
-            .env("PATH", format!("{}:/usr/bin:/bin", self.home().display()))
-            .envs(self.set.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the shell runs");
+        let mut child = self.command("/bin/sh").args(["-c", line]).spawn().expect("the shell runs");
         // A command that does not read its input may be gone before it is written.
         drop(child.stdin.take().expect("piped").write_all(stdin.as_bytes()));
         let output = child.wait_with_output().expect("the line ends");
@@ -99,6 +94,57 @@ impl Shell {
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         }
+    }
+
+    /// Runs a line on a terminal, and types each answer once its question is shown. Its standard output is all that the
+    /// terminal shows.
+    pub fn types(&self, line: &str, answers: &[(&str, &str)]) -> Ran {
+        let mut child = self
+            .command("script")
+            .args(["-qec", line, "/dev/null"])
+            .spawn()
+            .expect("script is part of every Debian");
+        let mut typed = child.stdin.take().expect("piped");
+        let mut shown = child.stdout.take().expect("piped");
+        let (sender, chunks) = channel();
+        thread::spawn(move || {
+            let mut chunk = [0; 1024];
+            while let Ok(count @ 1..) = shown.read(&mut chunk) {
+                if sender.send(chunk[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut screen = Vec::new();
+        for (question, answer) in answers {
+            while !String::from_utf8_lossy(&screen).contains(question) {
+                let Ok(chunk) = chunks.recv_timeout(PATIENCE) else {
+                    drop(child.kill());
+                    panic!("{line}: no {question:?} in {}", String::from_utf8_lossy(&screen));
+                };
+                screen.extend(chunk);
+            }
+            writeln!(typed, "{answer}").expect("the terminal takes it");
+        }
+        let code = child.wait().expect("the line ends").code();
+        screen.extend(chunks.iter().flatten());
+        let stdout = String::from_utf8(screen).expect("UTF-8").replace("\r\n", "\n");
+        Ran { line: line.to_owned(), code, stdout, stderr: String::new() }
+    }
+
+    /// A program in this shell's home with what is set.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.home())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", format!("{}:/usr/bin:/bin", self.home().display()))
+            .envs(self.set.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Runs a line that works, and gives its standard output.

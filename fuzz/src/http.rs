@@ -26,8 +26,8 @@ thread_local! {
     static FUZZED: RefCell<Option<Fuzzed>> = const { RefCell::new(None) };
 }
 
-/// Sends the bytes on one connection. Every answer with a request's id has both entries on record, every line decodes, and
-/// each request entry has its response entry.
+/// Sends the bytes on one connection. Every answer with a request's id has both entries on record, every line decodes and
+/// is as the published schema has it, and each request entry has its response entry.
 pub fn http(data: &[u8]) {
     FUZZED.with_borrow_mut(|kept| {
         let worn = |fuzzed: &mut Fuzzed| {
@@ -93,6 +93,7 @@ fn judge(answer: &[u8], lines: &[Vec<u8>]) {
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "an answer is HTTP");
     let mut entries: BTreeMap<String, [usize; 2]> = BTreeMap::new();
     for line in lines {
+        onrecord_schema::checked(line);
         let decoded = onrecord_entry::decode(line).expect("a line decodes");
         let id = decoded.object().object("request").and_then(|request| request.str("id")).unwrap_or_default();
         let is_response = decoded.object().str("type") == Some("response");

@@ -293,6 +293,8 @@ impl Writer {
         }
         let (bytes, ends) = (std::mem::take(&mut self.batch.bytes), std::mem::take(&mut self.batch.ends));
         let batch = Batch::new(&bytes, &ends);
+        #[cfg(feature = "test-support")]
+        crate::device::inspect(&batch);
         let appended = self.guarded(|device| device.append(&batch)).unwrap_or_else(Appended::none);
         (self.batch.bytes, self.batch.ends) = (bytes, ends);
         appended

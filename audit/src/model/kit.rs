@@ -10,8 +10,8 @@ use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread;
 
 use crate::Clock;
-use crate::broker::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
-use crate::device::{Appended, Batch, Device, DeviceError};
+use crate::broker::{Broker, Builder, DeviceConfig, NotOnRecord, Refused, Rules};
+use crate::device::{Appended, Batch, Device, DeviceError, inspect_lines};
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, SaltId, SeqRange, decode};
 
 /// A device of the model: takes lines, refuses a number of batches first, or hangs until it is released.
@@ -200,13 +200,19 @@ pub(crate) fn form(salt: &str) -> Formatter {
     Formatter::new(FormatOptions::default(), std::sync::Arc::new(Salt::new(salt)))
 }
 
+/// Each line of the model, too, is held to the published schema.
+fn builder() -> Builder {
+    inspect_lines(onrecord_schema::abort_unless_valid);
+    Broker::builder()
+}
+
 pub(crate) fn broker(rules: Rules) -> Arc<Broker> {
-    Arc::new(Broker::builder().rules(rules).clock(std::sync::Arc::new(Still)).build_with_boot(Boot::new(1)))
+    Arc::new(builder().rules(rules).clock(std::sync::Arc::new(Still)).build_with_boot(Boot::new(1)))
 }
 
 pub(crate) fn ticking(rules: Rules) -> Arc<Broker> {
     let clock = std::sync::Arc::new(Ticking::default());
-    Arc::new(Broker::builder().rules(rules).clock(clock).build_with_boot(Boot::new(1)))
+    Arc::new(builder().rules(rules).clock(clock).build_with_boot(Boot::new(1)))
 }
 
 /// A minute or ten, far beyond any scenario.

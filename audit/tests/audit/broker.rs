@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::kit::broker::{
-    Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict,
+    Line, assert_complete, broker, builder, enable, entry, form, patient, probe, read, record, seqs, strict,
 };
 use onrecord_audit::broker::{EnableError, Why};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
-    Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
+    DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
 use onrecord_entry::gap::PROBE_PATH;
 use onrecord_entry::{Entry, EntryType, Response, decode};
@@ -60,7 +60,7 @@ fn an_entry_of_the_other_kind_gives_no_proof_and_goes_to_no_device() {
 
 #[test]
 fn a_builder_without_a_word_gives_the_default_rules_and_a_boot_number_of_its_own() {
-    let [one, other] = [(); 2].map(|()| Broker::builder().build().unwrap());
+    let [one, other] = [(); 2].map(|()| builder().build().unwrap());
     assert_eq!(one.rules(), Rules::default());
     assert_ne!(one.boot(), other.boot());
 }

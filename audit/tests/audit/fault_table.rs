@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use crate::kit::broker::{BOOT, Line, assert_complete, enable, entry, form, patient, read, record, seqs};
+use crate::kit::broker::{
+    BOOT, Line, assert_complete, builder, enable, entry, form, patient, read, record, seqs,
+};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::Notice;
 use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
@@ -128,7 +130,7 @@ impl Cell {
         }
         let (rules, failed) = (Rules { audit_timeout: LONG, ..patient() }, Arc::<Failed>::default());
         let observer = Arc::clone(&failed) as Arc<dyn Observer>;
-        let broker = Broker::builder().rules(rules).observer(observer).build_with_boot(BOOT);
+        let broker = builder().rules(rules).observer(observer).build_with_boot(BOOT);
         let config = DeviceConfig::new("sick/", sick.device(), form());
         let config = if company == Company::Required { config.required() } else { config };
         broker.restore(config).unwrap();

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::kit::broker::{
-    BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict,
+    BOOT, Line, assert_complete, broker, builder, enable, entry, form, patient, read, record, seqs, strict,
 };
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::faulty::{Fault, FaultControl};
@@ -227,7 +227,7 @@ impl Observer for Turns {
 fn a_device_that_has_caught_up_is_healthy_and_says_so_though_no_entry_follows() {
     let (turns, turned) = channel();
     let (clock, observer) = (Arc::new(SystemClock::new()), Arc::new(Turns(Mutex::new(turns))));
-    let broker = Broker::builder().rules(patient()).clock(clock).observer(observer).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).clock(clock).observer(observer).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "a/", &control);
     let turn = || turned.recv_timeout(Duration::from_mins(1));
@@ -376,7 +376,7 @@ fn observers_hear_of_each_change_of_health() {
     }
     let log = Arc::new(Log::default());
     let clock = Arc::new(onrecord_audit::SystemClock::new());
-    let broker = Broker::builder()
+    let broker = builder()
         .rules(strict())
         .clock(clock)
         .observer(log.clone())
@@ -495,7 +495,7 @@ impl Observer for Recoveries {
 #[test]
 fn a_device_that_cannot_write_is_not_healed_by_a_look() {
     let recoveries = Arc::new(Recoveries::default());
-    let broker = Broker::builder().rules(patient()).observer(recoveries.clone()).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).observer(recoveries.clone()).build_with_boot(BOOT);
     let (looks, looked) = channel();
     broker.restore(DeviceConfig::new("a/", Box::new(LooksWell { looks }), form())).unwrap();
     assert!(record(&broker, "a").is_err());
@@ -515,7 +515,7 @@ impl Observer for Panics {
 
 #[test]
 fn an_observer_that_panics_costs_no_entry() {
-    let broker = Broker::builder().rules(patient()).observer(Arc::new(Panics)).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).observer(Arc::new(Panics)).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
     assert!(record(&broker, "a").is_err());

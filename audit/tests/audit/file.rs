@@ -10,6 +10,7 @@ use crate::kit::broker::{
     Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict,
 };
 use crate::kit::file::{append, line, mode_of, open, open_with, set_mode};
+use crate::kit::until;
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
 use onrecord_entry::format::Format;
@@ -29,15 +30,6 @@ fn lines_of(path: &Path) -> Vec<Vec<u8>> {
 
 fn enable(broker: &Broker, path: &Path) {
     broker.restore(DeviceConfig::new("file/", open(path, &Placement::api()).unwrap(), form())).unwrap();
-}
-
-/// Tries until it holds; there is no other way to wait for a file.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_mins(1), "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

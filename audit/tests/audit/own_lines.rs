@@ -1,6 +1,7 @@
 //! The lines that a device writes about its own log: each is written once, none is given up because it is too long.
 
 use crate::kit::broker::{Line, broker, enable, form, patient, read, record, seqs};
+use crate::kit::until;
 use onrecord_audit::device::Notice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +32,6 @@ fn pending(broker: &Broker) -> u64 {
     broker.status().iter().map(|device| device.losses.unreported_entries).sum()
 }
 
-fn wait_until(met: impl Fn() -> bool) {
-    while !met() {
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_gap_that_is_too_long_for_the_device_is_told_in_several() {
     let broker = broker(patient());
@@ -52,10 +47,10 @@ fn a_gap_that_is_too_long_for_the_device_is_told_in_several() {
     }
     short.set(Fault::Longest(LIMIT));
     let missed: Vec<u64> = (2..=41).filter(|seq| seq % 2 == 0).collect();
-    wait_until(|| declared(&short, None).len() >= missed.len());
+    until("the losses are as expected", || declared(&short, None).len() >= missed.len());
     assert!(missed.iter().all(|seq| declared(&short, None).contains(seq)));
     assert!(short.lines().iter().all(|line| line.len() <= LIMIT));
-    wait_until(|| pending(&broker) == 0);
+    until("the losses are as expected", || pending(&broker) == 0);
     let status = broker.status();
     assert_eq!((status[0].losses.entries, status[0].losses.reported.entries), (20, 20));
     drop(broker);
@@ -74,11 +69,11 @@ fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
     let earlier = Boot::new(3);
     let lost = Loss::kept(earlier, 200, ranges.into_iter().collect(), None);
     broker.restore(DeviceConfig::new("short/", short.device(), form()).losses(vec![lost])).unwrap();
-    wait_until(|| declared(&short, Some(earlier)).len() >= numbers.len());
+    until("the losses are as expected", || declared(&short, Some(earlier)).len() >= numbers.len());
     let mut all = declared(&short, Some(earlier));
     all.sort_unstable();
     assert_eq!(all, numbers);
-    wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
+    until("the losses are as expected", || broker.losses().iter().all(|(_, losses)| losses.is_empty()));
     let ids: std::collections::HashSet<_> = short
         .lines()
         .iter()
@@ -96,10 +91,10 @@ fn a_gap_that_fits_in_no_line_stays_pending() {
     for seq in 1..=3 {
         assert_eq!(record(&broker, "a"), Ok(seq));
     }
-    wait_until(|| pending(&broker) == 3);
+    until("the losses are as expected", || pending(&broker) == 3);
     short.set(Fault::None);
     assert_eq!(record(&broker, "a"), Ok(4));
-    wait_until(|| pending(&broker) == 0);
+    until("the losses are as expected", || pending(&broker) == 0);
     assert_eq!(declared(&short, None), [1, 2, 3]);
 }
 
@@ -115,8 +110,8 @@ fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
     assert_eq!(record(&broker, "a"), Ok(1));
     device.set(Fault::None);
     let entries = |lines: &[Vec<u8>]| seqs(&read(lines)).len();
-    wait_until(|| record(&broker, "a").is_ok() && entries(&device.lines()) > 0);
-    wait_until(|| pending(&broker) == 0);
+    until("the losses are as expected", || record(&broker, "a").is_ok() && entries(&device.lines()) > 0);
+    until("the losses are as expected", || pending(&broker) == 0);
     let gaps: Vec<_> = read(&device.lines())
         .into_iter()
         .filter_map(|line| match line {
@@ -140,7 +135,7 @@ fn a_hole_of_the_file_is_declared_beside_losses_of_many_earlier_boots() {
     let boot = Boot::new(3);
     device.notice(Notice::Unfinished { boot, seqs: SeqRange { from: 4, to: 5 }.into() });
     broker.restore(DeviceConfig::new("a/", device.device(), form()).losses(earlier_boots(100))).unwrap();
-    wait_until(|| declared(&device, Some(Boot::new(199))) == [199]);
+    until("the losses are as expected", || declared(&device, Some(Boot::new(199))) == [199]);
     drop(broker);
     device.wait_until_dropped();
     assert_eq!(declared(&device, Some(boot)), [4, 5]);
@@ -161,7 +156,7 @@ fn a_gap_that_is_too_long_for_a_line_is_told_in_several() {
     let earlier = Boot::new(3);
     let lost = Loss::kept(earlier, 200, ranges.into_iter().collect(), None);
     broker.restore(DeviceConfig::new("a/", device.device(), limited(LIMIT)).losses(vec![lost])).unwrap();
-    wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
+    until("the losses are as expected", || broker.losses().iter().all(|(_, losses)| losses.is_empty()));
     drop(broker);
     device.wait_until_dropped();
     let mut all = declared(&device, Some(earlier));
@@ -189,7 +184,7 @@ fn a_gap_that_no_line_can_hold_stays_pending() {
     assert!(of_earlier(&broker));
     assert!(broker.set_formatter("short/", form()));
     assert_eq!(record(&broker, "a"), Ok(4));
-    wait_until(|| pending(&broker) == 0);
+    until("the losses are as expected", || pending(&broker) == 0);
     assert_eq!(declared(&short, None), [1, 2, 3]);
     assert_eq!(declared(&short, Some(earlier)), [100]);
     assert!(!of_earlier(&broker));
@@ -203,7 +198,7 @@ fn a_device_with_no_room_for_a_line_of_its_own_is_not_asked_each_time_it_is_look
     enable(&broker, "short/", &short);
     enable(&broker, "other/", &other);
     assert_eq!(record(&broker, "a"), Ok(1));
-    wait_until(|| pending(&broker) == 1);
+    until("the losses are as expected", || pending(&broker) == 1);
     let looked = |times| short.wait_for_calls_of(Call::Check, short.calls_of(Call::Check) + times);
     looked(5);
     let asked = short.calls();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kit::broker::{
-    Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict,
+    Line, assert_complete, broker, builder, enable, entry, form, patient, probe, read, record, strict,
 };
 use onrecord_audit::broker::{Candidate, Loss, Why};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
@@ -172,7 +172,7 @@ fn what_was_missed_before_the_end_is_reported_after_it() {
     assert_eq!((lost.boot, lost.count), (crate::kit::broker::BOOT, 4));
     assert_eq!(lost.seqs.ranges(), [SeqRange { from: 1, to: 4 }]);
 
-    let later = Broker::builder().build_with_boot(Boot::new(8));
+    let later = builder().build_with_boot(Boot::new(8));
     let back = FaultControl::with(Fault::Refuse);
     later.restore(DeviceConfig::new("sick/", back.device(), form()).losses(kept.clone())).unwrap();
     assert_eq!(later.losses()[0].1, kept, "it is kept until it is reported");
@@ -228,7 +228,7 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
     let rules = Rules { queue_bytes: 1, ..strict() };
     let clock = Arc::new(SystemClock::new());
     let broker = Arc::new(
-        Broker::builder()
+        builder()
             .rules(rules)
             .clock(clock)
             .observer(between.clone())

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::kit::broker::{BOOT, broker, enable, entry, form, patient, read, record, strict};
+use crate::kit::broker::{BOOT, broker, builder, enable, entry, form, patient, read, record, strict};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{BLOCKED_AFTER, DeviceStatus, Health, Observer};
@@ -43,7 +43,7 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
 #[test]
 fn errors_and_changes_of_health_have_their_times() {
     let clock = Arc::new(ManualClock::default());
-    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Refuse);
     clock.advance(Duration::from_mins(1));
     enable(&broker, "a/", &control);
@@ -112,7 +112,7 @@ fn opening_again_is_counted() {
 #[test]
 fn the_outlook_names_what_the_rule_lacks() {
     let clock = Arc::new(ManualClock::default());
-    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     assert!(broker.outlook().is_met(), "without a device nothing is refused by the rule");
     let (first, second) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "first/", &first);
@@ -131,7 +131,7 @@ fn the_outlook_names_what_the_rule_lacks() {
 #[test]
 fn a_device_that_blocks_is_not_counted_on_after_a_while() {
     let clock = Arc::new(ManualClock::default());
-    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
+    let broker = builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
     let waiting = broker.record_request(&entry("a"));
@@ -157,8 +157,7 @@ fn an_observer_hears_of_the_first_miss_of_a_row_alone() {
     let heard = Arc::new(Heard::default());
     let rules = Rules { queue_bytes: 2000, ..patient() };
     let clock = Arc::new(onrecord_audit::SystemClock::new());
-    let broker =
-        Broker::builder().rules(rules).clock(clock).observer(Arc::clone(&heard) as _).build_with_boot(BOOT);
+    let broker = builder().rules(rules).clock(clock).observer(Arc::clone(&heard) as _).build_with_boot(BOOT);
     let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
     enable(&broker, "hung/", &hung);
     enable(&broker, "well/", &well);

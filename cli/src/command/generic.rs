@@ -1,4 +1,4 @@
-//! `read`, `write`, `list`, `delete`: any path of the API.
+//! `read`, `write`, `patch`, `list`, `delete`: any path of the API.
 //! Never in it: knowledge of a path.
 
 use crate::command::{
@@ -32,6 +32,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         ])
         .output(Output::Field)
         .flags(&[Flag::bool("force", "Write without data.").alias("f")]),
+    Command::new("patch", "PATH [DATA K=V...]", "Change parts of data and configuration", patch)
+        .about(
+            "Changes the given parts of what is at PATH and keeps the others. Values are given as for \"write\"; those of \
+             @FILE or - that are null are removed. Few paths take it; \"kv patch\" changes secrets.",
+        )
+        .examples(&[("Change the TTL of a PKI role:", "patch pki/roles/web ttl=24h")])
+        .output(Output::Field)
+        .flags(&[Flag::bool("force", "Send the request without data.").alias("f")]),
     Command::new("list", "PATH", "List data or secrets", list)
         .about("Lists the names below PATH. A name that ends in / has names below it.")
         .examples(&[("List all policies:", "list sys/policies/acl")])
@@ -69,18 +77,30 @@ pub(crate) fn nothing_at(path: &str) -> Failure {
     Failure::server(format!("No value found at {path}"))
 }
 
-fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+/// The path and the body of a request that changes data.
+fn change(session: &mut Session<'_>, invocation: &Invocation) -> Result<(String, Value), Failure> {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
-    let force = invocation.is_set("force");
-    if pairs.is_empty() && !force {
+    if pairs.is_empty() && !invocation.is_set("force") {
         return Err(Failure::usage("Must supply data or use -force"));
     }
     let path = sanitize(path)?;
     let body = if pairs.is_empty() { Value::Null } else { Value::Object(data(session, invocation, pairs)?) };
+    Ok((path, body))
+}
+
+fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let (path, body) = change(session, invocation)?;
     let client = session.client(invocation)?;
     let answer = session.call(client.write(&path, &body), format!("Error writing data to {path}: "))?;
+    written(session, answer.as_ref(), &path)
+}
+
+fn patch(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let (path, body) = change(session, invocation)?;
+    let client = session.client(invocation)?;
+    let answer = session.call(client.patch(&path, &body), format!("Error writing data to {path}: "))?;
     written(session, answer.as_ref(), &path)
 }
 

@@ -1,10 +1,13 @@
-//! `login` (token method) and `print token`.
-//! Never in it: other login methods.
+//! `login` and `print token`.
+//! Never in it: what a login method takes (`login::method`).
 
-use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
+pub(crate) mod method;
+
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly, sanitize};
 use crate::data_arguments;
 use crate::print_response;
 use crate::printer::{Format, wrap};
+use method::{FieldKind, LoginMethod};
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Auth, Secret, Token, TokenRef, os_text};
 use onrecord_value::{Object, Value};
@@ -15,23 +18,32 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command::new("login", "[TOKEN | -]", "Authenticate locally", login)
+    Command::new("login", "[TOKEN | - | K=V...]", "Authenticate locally", login)
         .about(
-            "Verifies a token with the server and stores it in the token file (~/.vault-token), which later \
-             commands read. Without TOKEN, you are prompted; if TOKEN is \"-\", it is read from standard \
-             input. In both cases the token does not appear in the shell's history.",
+            "Logs in and stores the token in the token file (~/.vault-token), which later commands read. With the method \
+             token, the server verifies TOKEN. Without it, you are prompted; if TOKEN is \"-\", it is read from standard \
+             input. In both cases the token does not appear in the shell's history.\n\nThe other methods take K=V \
+             arguments, and give a new token. \"auth help METHOD\" says which arguments a method takes.",
         )
         .examples(&[
             ("Log in with a prompt for the token:", "login"),
             ("Read the token from a file:", "login - < token.txt"),
+            ("Log in with a prompt for the password:", "login -method=userpass username=ann"),
+            (
+                "Log in at auth/apps/ with a secret id from standard input:",
+                "login -method=approle -path=apps role_id=ROLE_ID secret_id=- < secret-id.txt",
+            ),
         ])
         .output(Output::Field)
         .flags(&[
-            Flag::text("method", "Login method. Only token is supported.").default("token"),
+            Flag::text("method", "Login method: approle, cert, jwt, token or userpass.").default("token"),
             Flag::bool("no-print", "Do not print the token. It is still stored."),
             Flag::bool("no-store", "Do not store the token."),
-            Flag::text("path", "Path of the login method. The token method has only this one.")
-                .default("token/"),
+            Flag::text(
+                "path",
+                "Path where the login method is enabled, below auth/. The token method has only one.",
+            )
+            .default("the method"),
             Flag::bool("token-only", "Print only the token and do not store it."),
         ]),
     Command::new("print token", "", "Print the token in use", print_token)
@@ -51,24 +63,20 @@ fn print_token(session: &mut Session<'_>, invocation: &Invocation) -> CommandRes
 }
 
 fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let method = invocation.text("method").unwrap_or("token").trim().to_lowercase();
-    if !matches!(method.as_str(), "" | "token") {
-        return Err(Failure::usage(format!(
-            "Unknown auth method: {method}. Only \"token\" is supported: {} login [TOKEN].",
-            session.process.program
-        )));
-    }
+    let name = invocation.text("method").unwrap_or("token").trim().to_lowercase();
+    let (token, response) = if matches!(name.as_str(), "" | "token") {
+        with_token(session, invocation)?
+    } else {
+        let response = with_method(session, invocation, &name)?;
+        if response.wrap_info.is_some() {
+            session
+                .warn("The login is wrapped, so its token is not stored: \"unwrap\" gives it out once.\n")?;
+            return print_response::print(session, &response);
+        }
+        (token_of(&response)?, response)
+    };
     let token_only = invocation.is_set("token-only");
     let store = !invocation.is_set("no-store") && !token_only;
-    let token = read_token(session, invocation)?;
-    if token.is_empty() {
-        return Err(Failure::server(
-            "Error authenticating: a token must be passed to auth, please view the help for more information",
-        ));
-    }
-    let client = session.client_without_token(invocation)?.with_token(token.clone());
-    let found = session.call(client.token_lookup(TokenRef::Own), "Error authenticating: ")?;
-    let response = login_response(&token, &found);
     if store {
         store_token(session, &token)?;
     }
@@ -82,6 +90,99 @@ fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         print_success(session, store)?;
     }
     print_response::print(session, &response)
+}
+
+/// Verifies a token with the server.
+fn with_token(session: &mut Session<'_>, invocation: &Invocation) -> Result<(Token, Secret), Failure> {
+    let token = read_token(session, invocation)?;
+    if token.is_empty() {
+        return Err(Failure::server(
+            "Error authenticating: a token must be passed to auth, please view the help for more information",
+        ));
+    }
+    let client = session.client_without_token(invocation)?.with_token(token.clone());
+    let found = session.call(client.token_lookup(TokenRef::Own), "Error authenticating: ")?;
+    let response = login_response(&token, &found);
+    Ok((token, response))
+}
+
+/// Logs in with another method.
+fn with_method(session: &mut Session<'_>, invocation: &Invocation, name: &str) -> Result<Secret, Failure> {
+    let Some(found) = method::find(name) else {
+        return Err(method::unknown(&session.process.program, name));
+    };
+    let interactive = !invocation.is_set("non-interactive");
+    let pairs = data_arguments::parse(session.process, &invocation.arguments, interactive)
+        .and_then(data_arguments::texts)
+        .map_err(|error| Failure::usage(format!("Error parsing configuration: {error}")))?;
+    let mut given: Vec<(String, Zeroizing<String>)> =
+        pairs.into_iter().map(|(key, value)| (key, Zeroizing::new(value))).collect();
+    // `mount` is an older spelling of -path.
+    let mount = given.iter().position(|(key, _)| key == "mount").map(|at| given.remove(at).1);
+    let path = invocation.text("path").or(mount.as_deref().map(String::as_str)).unwrap_or(name);
+    let path = sanitize(path)?;
+    let path = path.strip_prefix("auth/").unwrap_or(&path);
+    let values = values(session, found, &mut given, interactive)?;
+    let (below, body) = method::request(found, &values);
+    let client = session.client_without_token(invocation)?;
+    session.call(client.login(&format!("auth/{path}/{below}"), body), "Error authenticating: ")
+}
+
+/// What a method takes: the given pairs, and prompts for secrets that are not among them.
+fn values(
+    session: &mut Session<'_>,
+    found: &LoginMethod,
+    given: &mut Vec<(String, Zeroizing<String>)>,
+    interactive: bool,
+) -> Result<Vec<(&'static str, Zeroizing<String>)>, Failure> {
+    let mut values = Vec::new();
+    for field in found.fields {
+        let value = given.iter().position(|(key, _)| key == field.name).map(|at| given.remove(at).1);
+        let value = match (value, field.kind) {
+            // A newline at the end belongs to the file that it comes from.
+            (Some(value), _) => Zeroizing::new(value.trim_end_matches(['\r', '\n']).to_owned()),
+            (None, FieldKind::Optional) => continue,
+            (None, FieldKind::Secret(question)) if interactive => prompt(session, question, field.name)?,
+            (None, _) => Zeroizing::default(),
+        };
+        let is_needed = matches!(field.kind, FieldKind::Required | FieldKind::Segment);
+        if is_needed && value.is_empty() {
+            return Err(Failure::server(format!("Error authenticating: '{}' must be specified", field.name)));
+        }
+        values.push((field.name, value));
+    }
+    if let Some((unknown, _)) = given.first() {
+        let known = found.fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        return Err(Failure::usage(format!(
+            "Error parsing configuration: the method {} has no field {unknown:?}. Its fields are {known}.",
+            found.name
+        )));
+    }
+    Ok(values)
+}
+
+fn prompt(session: &mut Session<'_>, question: &str, field: &str) -> Result<Zeroizing<String>, Failure> {
+    let typed = session.prompt_hidden(question, false).map_err(|error| {
+        Failure::server(format!(
+            "Error authenticating: failed to read {field}: {error}. Give {field}=VALUE, or {field}=- to read it from \
+             standard input."
+        ))
+    })?;
+    Ok(Zeroizing::new(typed.expose().to_owned()))
+}
+
+/// The token that a login gave.
+fn token_of(response: &Secret) -> Result<Token, Failure> {
+    let auth = response.auth.as_ref();
+    if auth.is_some_and(|auth| auth.mfa_requirement.is_some()) {
+        return Err(Failure::server(
+            "Error authenticating: the server wants a second factor, which this program cannot give",
+        ));
+    }
+    match auth.and_then(|auth| auth.client_token.as_str()).filter(|token| !token.is_empty()) {
+        Some(token) => Ok(Token::new(token)),
+        None => Err(Failure::server("Error authenticating: the server's answer has no token")),
+    }
 }
 
 /// The token: an argument, `token=…`, from standard input, or from a prompt.

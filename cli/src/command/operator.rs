@@ -1,16 +1,24 @@
 //! `operator init|unseal|seal|rotate|key-status`.
 //! Never in it: keys beyond their way from the terminal to the server and back.
 
+mod answer;
+pub(crate) mod cluster;
 pub(crate) mod diagnose;
+pub(crate) mod generate_root;
+mod key_share;
+pub(crate) mod rekey;
 pub(crate) mod repair;
 pub(crate) mod snapshot;
 
 use crate::command::{
-    Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, at_most_one, exactly, status,
+    Command, CommandResult, Flag, Invocation, Output, SERVER, Session, at_most_one, exactly, status,
 };
 use crate::printer::{Format, Node, plain, table, wrap};
 use onrecord_client::{InitAnswer, Token};
 use onrecord_value::{Object, Time, Value};
+
+const NO_PGP: &str = "key shares and tokens are not encrypted to PGP keys; give each share to its holder";
+const NO_CONSUL: &str = "servers are not looked up in Consul; set VAULT_ADDR or -address";
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("operator init", "", "Initialize a server", init)
@@ -31,10 +39,25 @@ pub(crate) const COMMANDS: &[Command] = &[
             Flag::integer("key-threshold", "Number of key shares needed to unseal, at most -key-shares.")
                 .alias("t")
                 .default("3"),
+            Flag::integer(
+                "recovery-shares",
+                "Number of recovery keys to create, if a key service unseals the server. The default is that of -key-shares.",
+            ),
+            Flag::integer(
+                "recovery-threshold",
+                "Number of recovery keys needed, at most -recovery-shares. The default is that of -key-threshold.",
+            ),
             Flag::bool(
                 "status",
                 "Only check whether the server is initialized. The exit code is 0 if it is, and 2 if not.",
             ),
+            Flag::texts("pgp-keys", "PGP keys to encrypt the key shares to.").refused(NO_PGP),
+            Flag::text("root-token-pgp-key", "PGP key to encrypt the root token to.").refused(NO_PGP),
+            Flag::texts("recovery-pgp-keys", "PGP keys to encrypt the recovery keys to.").refused(NO_PGP),
+            Flag::integer("stored-shares", "Number of key shares that the seal keeps.")
+                .refused("a seal stanza of the configuration decides whether a key service unseals the server"),
+            Flag::bool("consul-auto", "Find the server through Consul.").refused(NO_CONSUL),
+            Flag::text("consul-service", "Name of the server in Consul.").refused(NO_CONSUL),
         ]),
     Command::new("operator unseal", "[KEY]", "Unseal a server", unseal)
         .about(
@@ -47,7 +70,12 @@ pub(crate) const COMMANDS: &[Command] = &[
             ("Discard the key shares submitted so far:", "operator unseal -reset"),
         ])
         .output(Output::Format)
-        .flags(&[Flag::bool("reset", "Discard the key shares submitted so far.")]),
+        .flags(&[
+            Flag::bool("reset", "Discard the key shares submitted so far."),
+            Flag::bool("migrate", "Move from one seal to another.").refused(
+                "the seal of a server cannot be changed; save a snapshot, or copy the secrets to a new server",
+            ),
+        ]),
     Command::new("operator seal", "", "Seal a server", seal)
         .about(
             "Seals the server: it discards its keys from memory and refuses requests until it is unsealed \
@@ -82,6 +110,8 @@ fn init(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let shares = invocation.integer("key-shares").unwrap_or(5);
     let threshold = invocation.integer("key-threshold").unwrap_or(3);
     let by_service = before.get("recovery_seal").and_then(Value::as_bool) == Some(true);
+    let or = |flag, other| if by_service { invocation.integer(flag).unwrap_or(other) } else { other };
+    let (shares, threshold) = (or("recovery-shares", shares), or("recovery-threshold", threshold));
     let answer = if by_service {
         session.call(client.init_with_recovery(shares, threshold), "Error initializing: ")?
     } else {
@@ -142,34 +172,10 @@ fn unseal(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let key = at_most_one(&invocation.arguments)?;
     let client = session.client_without_token(invocation)?;
     let reset = invocation.is_set("reset");
-    let key = if reset { None } else { Some(key_share(session, invocation, key)?) };
-    let work = client.unseal(key.as_ref().map(|key| key.expose().trim()));
+    let key = if reset { None } else { Some(key_share::read(session, invocation, key)?) };
+    let work = client.unseal(key.as_ref().map(Token::expose));
     let status = session.call(work, "Error unsealing: ")?;
     status::print(session, &client, &status)
-}
-
-fn key_share(
-    session: &mut Session<'_>,
-    invocation: &Invocation,
-    key: Option<&str>,
-) -> Result<Token, Failure> {
-    match key {
-        Some("-") => session
-            .process
-            .read_stdin()
-            .map(|text| Token::new(text.as_str()))
-            .map_err(|error| Failure::usage(format!("Error reading the key share from standard input: {error}"))),
-        Some(key) => Ok(Token::new(key)),
-        None if invocation.is_set("non-interactive") => {
-            Err(Failure::usage("-non-interactive is given, so there is no prompt for the key share: give it as the argument KEY"))
-        }
-        None => session.prompt_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
-            Failure::usage(format!(
-                "An error occurred attempting to ask for an unseal key: {error}. Give the key as an argument, or as \
-                 \"-\" to read it from standard input."
-            ))
-        }),
-    }
 }
 
 fn seal(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

@@ -2,9 +2,10 @@
 //! stand in its file.
 //! Never in it: flags, and what a command does.
 
+use super::unsupported::{self, Unsupported};
 use super::{
-    Command, Group, audit, completion, generic, kv, log, login, operator, policy, secrets, server, status,
-    token,
+    Command, Group, audit, auth, completion, generic, kv, lease, log, login, operator, path_help, plugin,
+    policy, secrets, server, status, token, unwrap,
 };
 
 pub(crate) const COMMANDS: &[&[Command]] = &[
@@ -15,22 +16,31 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[audit::reopen::COMMAND],
     audit::salts::COMMANDS,
     &[audit::status::COMMAND],
+    auth::COMMANDS,
+    &[auth::help::COMMAND],
     &[completion::COMMAND],
     generic::COMMANDS,
     kv::COMMANDS,
     kv::metadata::COMMANDS,
     kv::versions::COMMANDS,
+    lease::COMMANDS,
     &[log::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
+    operator::cluster::COMMANDS,
     &[operator::diagnose::COMMAND],
+    &[operator::generate_root::COMMAND],
+    operator::rekey::COMMANDS,
     &[operator::repair::COMMAND],
     operator::snapshot::COMMANDS,
+    &[path_help::COMMAND],
+    plugin::COMMANDS,
     policy::COMMANDS,
     secrets::COMMANDS,
     &[server::COMMAND],
     status::COMMANDS,
     token::COMMANDS,
+    &[unwrap::COMMAND],
 ];
 
 /// Every group.
@@ -43,6 +53,17 @@ pub const GROUPS: &[Group] = &[
         examples: &[
             ("Enable a file audit device:", "audit enable file file_path=/var/log/onrecord_audit.log"),
             ("List the enabled audit devices:", "audit list"),
+        ],
+    },
+    Group {
+        words: "auth",
+        synopsis: "Interact with login methods",
+        about: "A login method gives a client a token for a proof of who it is: a password, a secret id, a certificate, a \
+                signed JWT. Each is enabled at a path below auth/.",
+        examples: &[
+            ("Enable logins with a password:", "auth enable userpass"),
+            ("List the enabled login methods:", "auth list"),
+            ("How to log in with one of them:", "auth help userpass"),
         ],
     },
     Group {
@@ -63,6 +84,16 @@ pub const GROUPS: &[Group] = &[
         examples: &[("Show the versions of a secret:", "kv metadata get secret/app")],
     },
     Group {
+        words: "lease",
+        synopsis: "Interact with leases",
+        about: "A lease is the time for which something is given out: a secret of an engine, or a token. These commands \
+                show, renew and revoke leases by their ids.",
+        examples: &[
+            ("Renew a lease:", "lease renew pki/issue/web/2f6a614c"),
+            ("Revoke all leases below a path:", "lease revoke -prefix pki/issue/web"),
+        ],
+    },
+    Group {
         words: "log",
         synopsis: "Read audit logs",
         about: "Read the files that audit devices wrote. No server is needed.",
@@ -71,8 +102,8 @@ pub const GROUPS: &[Group] = &[
     Group {
         words: "operator",
         synopsis: "Perform operator tasks",
-        about: "Initialize, unseal and seal a server, rotate its key, check its configuration, repair its audit devices, \
-                and save and restore its storage.",
+        about: "Initialize, unseal and seal a server, rotate its key, change its key shares, make a new root token, check \
+                its configuration, repair its audit devices, and save and restore its storage.",
         examples: &[("Initialize a new server:", "operator init -key-shares=1 -key-threshold=1")],
     },
     Group {
@@ -87,6 +118,13 @@ pub const GROUPS: &[Group] = &[
                 "operator snapshot restore -config=/etc/onrecord/server.hcl backup.snapshot",
             ),
         ],
+    },
+    Group {
+        words: "plugin",
+        synopsis: "Show the engines and login methods that can be enabled",
+        about: "The secrets engines and login methods are part of the server. These commands show which ones there are; \
+                none can be added or removed.",
+        examples: &[("List all engines and login methods:", "plugin list")],
     },
     Group {
         words: "policy",
@@ -162,6 +200,15 @@ pub(crate) fn below(words: &str) -> Vec<(&'static str, &'static str)> {
     list
 }
 
+/// Whether a command, by the last of its words, takes away something that may be missed.
+pub(crate) fn is_destructive(word: &str) -> bool {
+    DESTRUCTIVE.contains(&word)
+}
+
+/// The last words of the commands that take something away.
+const DESTRUCTIVE: [&str; 9] =
+    ["audit-repair", "delete", "destroy", "disable", "drill", "restore", "revoke", "seal", "step-down"];
+
 /// What the first words of a command line name.
 #[derive(Debug)]
 pub enum Lookup {
@@ -169,6 +216,8 @@ pub enum Lookup {
     Command(&'static Command, usize),
     /// A group, without a command of it, or with a word that names none.
     Group(&'static Group, Option<String>),
+    /// A command of other servers that this program does not have.
+    Unsupported(&'static Unsupported),
     /// The first word names no command and no group.
     Unknown(String),
     /// There are no words.
@@ -187,6 +236,14 @@ pub fn find(words: &[String]) -> Lookup {
     };
     let command = commands().filter_map(|row| Some((row, matches(row.words)?))).max_by_key(|found| found.1);
     let group = GROUPS.iter().filter_map(|row| Some((row, matches(row.words)?))).max_by_key(|found| found.1);
+    let unsupported = unsupported::NAMES.iter().filter_map(|row| Some((row, matches(row.words)?)));
+    let unsupported = unsupported.max_by_key(|found| found.1);
+    let known = command.map_or(0, |found| found.1).max(group.map_or(0, |found| found.1));
+    if let Some((row, count)) = unsupported
+        && count > known
+    {
+        return Lookup::Unsupported(row);
+    }
     match (command, group) {
         (Some((command, count)), group) if group.is_none_or(|(_, within)| count > within) => {
             Lookup::Command(command, count)
@@ -196,5 +253,25 @@ pub fn find(words: &[String]) -> Lookup {
             Lookup::Group(group, unknown.cloned())
         }
         (_, None) => Lookup::Unknown(first.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_destructive_word_is_that_of_a_command() {
+        for word in DESTRUCTIVE {
+            assert!(commands().any(|command| command.words.rsplit(' ').next() == Some(word)), "{word}");
+        }
+    }
+
+    #[test]
+    fn no_command_is_listed_as_unsupported() {
+        for row in unsupported::NAMES {
+            assert!(commands().all(|command| command.words != row.words), "{}", row.words);
+            assert!(GROUPS.iter().all(|group| group.words != row.words), "{}", row.words);
+        }
     }
 }

@@ -32,7 +32,11 @@ fn script(shell: &str) -> String {
 #[test]
 fn bash_completes_commands_subcommands_and_flags() {
     let cases = [
-        ("(onrecord au)", 1, "audit"),
+        ("(onrecord au)", 1, "audit auth"),
+        ("(onrecord auth '')", 2, "disable enable help list move tune"),
+        ("(onrecord operator rekey -key)", 3, "-key-shares= -key-threshold="),
+        ("(onrecord operator generate-root -de)", 3, "-decode="),
+        ("(onrecord agen)", 1, ""),
         ("(onrecord kv meta)", 2, "metadata"),
         ("(onrecord kv metadata '')", 3, "delete get patch put"),
         ("(onrecord audit enable -desc)", 3, "-description="),

@@ -1,4 +1,4 @@
-//! `read`, `write`, `list`, `delete`.
+//! `read`, `write`, `patch`, `list`, `delete`.
 
 use super::kit::cli;
 
@@ -162,4 +162,17 @@ fn paths_that_climb_are_refused() {
     }
     let outcome = cli().run(&["policy", "read", "../x"]);
     assert_eq!((outcome.code, outcome.sent.len()), (2, 0));
+}
+
+#[test]
+fn patching_sends_a_merge_patch() {
+    let outcome = cli().reply(204, "").run(&["patch", "pki/roles/web", "ttl=24h"]);
+    outcome
+        .is(0, "Success! Data written to: pki/roles/web\n", "")
+        .sent(&[r#"PATCH /v1/pki/roles/web {"ttl":"24h"}"#]);
+    assert_eq!(outcome.sent[0].header("content-type"), Some("application/merge-patch+json"));
+    cli().run(&["patch", "a"]).is(1, "", "Must supply data or use -force\n");
+    let outcome = cli().reply(405, r#"{"errors":["1 error occurred:\n\t* unsupported operation\n\n"]}"#);
+    let outcome = outcome.run(&["patch", "a", "b=c"]);
+    assert!(outcome.stderr.starts_with("Error writing data to a: Error making"), "{}", outcome.stderr);
 }

@@ -81,7 +81,8 @@ fn the_last_of_equal_flags_is_used_and_both_forms_of_values_work() {
 fn an_unknown_word_is_answered_with_the_nearest() {
     for (words, code, near) in [
         (&["adit"][..], 127, "onrecord has no command \"adit\". The nearest is \"audit\"."),
-        (&["agent"], 127, "onrecord has no command \"agent\". The nearest is "),
+        (&["agnet"], 127, "onrecord has no command \"agnet\". The nearest is "),
+        (&["unseal"], 127, "onrecord has no command \"unseal\". The nearest is \"operator unseal\"."),
         (&["-nosuch"], 127, "The first word must be a command, not the flag -nosuch"),
         (&["help"], 127, "For help, use onrecord -help"),
         (&["audit", "lst"], 1, "onrecord has no command \"audit lst\". The nearest is \"audit list\"."),

@@ -1,4 +1,4 @@
-//! Reads, writes, lists and deletes any path.
+//! Reads, writes, lists and deletes any path; its help; and the way back from a wrapping token.
 //! Never in it: knowledge of a path.
 
 use crate::client::Client;
@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::response::{Response, Secret};
 use http::Method;
-use onrecord_value::{Object, Value};
+use onrecord_value::{Object, Value, object};
 
 impl Client {
     /// `GET path` with a query. `None` if the response is 404 without data and warnings.
@@ -38,6 +38,17 @@ impl Client {
     /// `DELETE path` with a query.
     pub async fn delete(&self, path: &str, query: &[(String, String)]) -> Result<Option<Secret>, Error> {
         Ok(self.send(Request::new(Method::DELETE, path).queries(query)).await?.secret()?)
+    }
+
+    /// What a mount or a path is for: `help`, `see_also`.
+    pub async fn path_help(&self, path: &str) -> Result<Object, Error> {
+        Ok(self.send(Request::new(Method::GET, path).query("help", "1")).await?.object()?)
+    }
+
+    /// What is wrapped in a token, once; with `None`, in the token of this client. `None` if that has no body.
+    pub async fn unwrap(&self, token: Option<&str>) -> Result<Option<Secret>, Error> {
+        let body = token.map_or(Value::Null, |token| object! { "token" => token }.into());
+        Ok(self.send(Request::new(Method::PUT, "sys/wrapping/unwrap").body(&body)).await?.secret()?)
     }
 
     pub(crate) async fn get_data(&self, path: &str) -> Result<Object, Error> {

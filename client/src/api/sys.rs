@@ -1,4 +1,4 @@
-//! `sys/mounts` and `sys/policies/acl`: the secrets engines, and the policies.
+//! `sys/mounts`, `sys/remount` and `sys/policies/acl`: the secrets engines, and the policies.
 //! Never in it: what an engine stores, and what a policy means.
 
 use crate::client::Client;
@@ -27,6 +27,19 @@ impl Client {
     /// Changes the settings of a mount.
     pub async fn mount_tune(&self, path: &str, body: Object) -> Result<(), Error> {
         self.post(format!("sys/mounts/{path}/tune"), body).await.map(drop)
+    }
+
+    /// Moves a mount to another path; those of login methods begin with `auth/`. Returns the id of the move.
+    pub async fn remount(&self, from: &str, to: &str) -> Result<String, Error> {
+        let data = self.post("sys/remount", object! { "from" => from, "to" => to }).await?.data()?;
+        data.str("migration_id").map(str::to_owned).ok_or(AnswerError::Field("migration_id").into())
+    }
+
+    /// How far a move is: `in-progress`, `success` or `failure`.
+    pub async fn remount_status(&self, id: &str) -> Result<String, Error> {
+        let data = self.get_data(&format!("sys/remount/status/{id}")).await?;
+        let status = data.object("migration_info").and_then(|info| info.str("status"));
+        status.map(str::to_owned).ok_or(AnswerError::Field("migration_info").into())
     }
 
     /// Names of all policies.

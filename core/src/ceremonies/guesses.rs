@@ -52,6 +52,18 @@ impl Wrong {
     }
 }
 
+impl State {
+    /// Counts a wrong round of a peer, if there is room for it.
+    fn charge(&mut self, giver: Giver, now: Duration) {
+        self.wrong.retain(|_, wrong| now.saturating_sub(wrong.last) < FORGET);
+        if self.wrong.len() >= PEERS_MAX && !self.wrong.contains_key(&giver) {
+            return;
+        }
+        let wrong = self.wrong.entry(giver).or_insert(Wrong { rounds: 0, last: now });
+        (wrong.rounds, wrong.last) = (wrong.rounds.saturating_add(1), now);
+    }
+}
+
 impl Guesses {
     /// How long a peer has to wait before its next share is looked at, if it has to.
     pub(crate) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
@@ -73,6 +85,13 @@ impl Guesses {
         self.state().round.clear();
     }
 
+    /// This peer has thrown away the shares of the round: it is charged as for a wrong one. Who gave them has done nothing wrong.
+    pub(crate) fn thrown_away(&self, giver: Giver, now: Duration) {
+        let mut state = self.state();
+        state.round.clear();
+        state.charge(giver, now);
+    }
+
     /// With this peer's share, those of the round were found to be wrong. How many wrong rounds the log should speak of now,
     /// if it should.
     pub(crate) fn wrong(&self, giver: Giver, now: Duration) -> Option<u64> {
@@ -81,13 +100,8 @@ impl Guesses {
         if !givers.contains(&giver) {
             givers.push(giver);
         }
-        state.wrong.retain(|_, wrong| now.saturating_sub(wrong.last) < FORGET);
         for giver in givers {
-            if state.wrong.len() >= PEERS_MAX && !state.wrong.contains_key(&giver) {
-                continue;
-            }
-            let wrong = state.wrong.entry(giver).or_insert(Wrong { rounds: 0, last: now });
-            (wrong.rounds, wrong.last) = (wrong.rounds.saturating_add(1), now);
+            state.charge(giver, now);
         }
         state.lines.event(now)
     }

@@ -17,7 +17,8 @@ use crate::stored::{Record as _, record};
 
 /// Where they are stored, among the server's own tables.
 pub(crate) const KEY: &str = "ceremonies";
-/// How many are kept, sealed and unsealed each. Further ones are counted.
+/// How many are kept, sealed and unsealed each: the first, which may be the initialisation, and the newest, among which is the
+/// unsealing itself, whatever strangers have sent before it. The others are counted.
 const KEPT: usize = 256;
 /// The path under which those are on record that were not kept.
 const NOT_KEPT: &str = "sys/ceremonies";
@@ -109,11 +110,11 @@ record! { Stored() { "acts" => acts, "not_kept" => not_kept, } }
 
 impl Stored {
     fn add(&mut self, act: Act) {
-        if self.acts.len() < KEPT {
-            self.acts.push(act);
-        } else {
+        if self.acts.len() >= KEPT {
+            self.acts.remove(1);
             self.not_kept = self.not_kept.saturating_add(1);
         }
+        self.acts.push(act);
     }
 
     fn is_empty(&self) -> bool {
@@ -243,6 +244,8 @@ mod tests {
         let mut stored = Stored::default();
         (0..KEPT + 7).for_each(|number| stored.add(act(number)));
         assert_eq!((stored.acts.len(), stored.not_kept), (KEPT, 7));
+        assert_eq!(stored.acts.first(), Some(&act(0)), "the initialisation");
+        assert_eq!(stored.acts.last(), Some(&act(KEPT + 6)), "the newest");
         assert_eq!(Stored::decode(&stored.encode(), ()), Some(stored));
         assert_eq!(Stored::decode(b"{}", ()), None);
     }

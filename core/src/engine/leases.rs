@@ -62,7 +62,11 @@ impl NewLease {
         let path = call.full_path();
         let place = unsealed.leases.counts.reserve(&path).map_err(|_| Refusal::over_lease_quota(&path))?;
         let caller = call.caller.map(|caller| &*caller.entry);
-        let ttl = caller.map_or(granted.ttl, |entry| within_batch_token(entry, granted.ttl, call.now));
+        let end = caller.and_then(|entry| end_of_batch_token(entry, call.now));
+        let within = |seconds: u64| end.map_or(seconds, |end| seconds.min(end));
+        let ttl = within(granted.ttl);
+        // A renewal knows no token: the bound stays in the lease.
+        let max_ttl = if draft.max_ttl > 0 { within(draft.max_ttl) } else { end.unwrap_or(0) };
         let lease = Lease {
             id: format!("{path}/{tag}"),
             mount: call.mount.uuid.clone(),
@@ -71,7 +75,7 @@ impl NewLease {
             expires: call.now + Duration::from_secs(ttl),
             renewed: None,
             ttl,
-            max_ttl: draft.max_ttl,
+            max_ttl,
             renewable: draft.renewable,
             data: draft.data,
             failures: 0,
@@ -112,12 +116,9 @@ fn owner(entry: &Entry) -> String {
     }
 }
 
-/// A batch token cannot be renewed, so nothing that it leases outlives it.
-fn within_batch_token(entry: &Entry, ttl: u64, now: Time) -> u64 {
-    match entry.kind {
-        TokenKind::Service => ttl,
-        TokenKind::Batch => ttl.min(entry.ttl(now).max(1)),
-    }
+/// Seconds until a batch token ends. It cannot be renewed, so nothing that it leases outlives it.
+fn end_of_batch_token(entry: &Entry, now: Time) -> Option<u64> {
+    (entry.kind == TokenKind::Batch).then(|| entry.ttl(now).max(1))
 }
 
 /// A lease that is alive.

@@ -255,7 +255,7 @@ async fn extend(
         return Err(Refusal::invalid("increment must not be negative"));
     }
     let increment = u64::try_from(increment.secs()).unwrap_or(0);
-    let bounds = Bounds::of(unsealed, &call.mount.tune);
+    let bounds = bounds_of(unsealed, call, &found.entry());
     let mut capped = None;
     let plan = |entry: &Entry| {
         granted(entry, increment, call, bounds).map(|granted| {
@@ -270,6 +270,12 @@ async fn extend(
     let lease_seconds = entry.ttl(call.now);
     let auth = Some(Issued { entry, lease_seconds, new: false, text_known });
     Ok(Reply { auth, warnings, ..Reply::default() })
+}
+
+/// The bounds of a token: those of the mount that issued it.
+fn bounds_of(unsealed: &Unsealed, call: &Call<'_>, entry: &Entry) -> Bounds {
+    let issuer = unsealed.mounts.find(&entry.path);
+    Bounds::of(unsealed, issuer.as_ref().map_or(&call.mount.tune, |mount| &mount.tune))
 }
 
 /// The seconds a renewal grants, or why there are none.

@@ -222,9 +222,7 @@ async fn init_with_recovery(
 
 async fn unseal(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
-        core.reset_unseal()?;
-        core.inner.guesses.reset();
-        core.inner.acts.add(act(core, UNSEAL, peer, object! { "reset" => true })?.1);
+        reset(core, peer)?;
         return Ok((200, core.seal_status().await?.body()));
     }
     if let Some(kind) = core.auto_seal() {
@@ -249,7 +247,26 @@ async fn unseal(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result
         core.inner.acts.withdraw(&id);
     }
     taken?;
-    Ok((200, core.seal_status().await?.body()))
+    let status = core.seal_status().await?;
+    if status.sealed && status.progress < number {
+        // A share that was given already: nothing came of it.
+        core.inner.acts.withdraw(&id);
+    }
+    Ok((200, status.body()))
+}
+
+/// Throws the shares of a sealed server away. Anybody may: those who do it often have to wait, as after wrong shares, and where
+/// none were given there is nothing to keep for the record.
+fn reset(core: &Core, peer: Option<&Peer>) -> Result<(), ExemptError> {
+    let (inner, giver) = (&core.inner, Network::of_client(peer));
+    if core.unsealed().is_none() {
+        check_wait(core, giver)?;
+    }
+    if core.reset_unseal()? {
+        inner.guesses.thrown_away(Some(giver), inner.host.clock.monotonic());
+        inner.acts.add(act(core, UNSEAL, peer, object! { "reset" => true })?.1);
+    }
+    Ok(())
 }
 
 fn share_refused(core: &Core, giver: Network) {

@@ -87,13 +87,15 @@ impl Core {
         unseal_key.map(Some).map_err(|error| CeremonyError::WrongKey(error.to_string()))
     }
 
-    /// Forgets the shares given so far.
-    pub fn reset_unseal(&self) -> Result<(), CeremonyError> {
+    /// Forgets the shares given so far; whether there were any.
+    pub fn reset_unseal(&self) -> Result<bool, CeremonyError> {
         if self.unsealed().is_some() {
             return Err(CeremonyError::Unsealed);
         }
-        self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner).reset();
-        Ok(())
+        let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let were_given = shares.progress() > 0;
+        shares.reset();
+        Ok(were_given)
     }
 
     async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {

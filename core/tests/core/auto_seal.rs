@@ -137,3 +137,61 @@ async fn a_seal_that_is_not_the_storages_is_refused_at_the_start() {
         "{other}"
     );
 }
+
+#[tokio::test]
+async fn shares_of_the_recovery_key_make_a_root_token_and_change_no_keys() {
+    let (service, storage) = (Arc::new(Service::default()), memory());
+    let core = core_on(storage, settings(&service));
+    let (_, made) = call(&core, "PUT", "sys/init", Some(recovery())).await;
+    let keys = &made["recovery_keys"];
+    let (status, begun) = call(&core, "PUT", "sys/generate-root/attempt", Some(json!({}))).await;
+    assert_eq!((status, &begun["required"]), (200, &json!(2)), "{begun}");
+    let give = async |key: &Value| {
+        let share = json!({"key": key, "nonce": begun["nonce"]});
+        call(&core, "PUT", "sys/generate-root/update", Some(share)).await
+    };
+    for wrong in ["01", "02"] {
+        give(&json!(wrong.repeat(33))).await;
+    }
+    let (_, status) = call(&core, "GET", "sys/generate-root/attempt", None).await;
+    assert_eq!((&status["progress"], &status["started"]), (&json!(0), &json!(true)), "they make no key");
+    assert_eq!(give(&keys[0]).await.1["progress"], 1);
+    let (status, done) = give(&keys[2]).await;
+    assert_eq!((status, &done["complete"]), (200, &json!(true)), "{done}");
+    let token = crate::ceremonies::revealed(&done, begun["otp"].as_str().unwrap());
+    let own = said(crate::kit::start_on(&core, ask("GET", "auth/token/lookup-self").token(&token)).await);
+    assert_eq!(own.body["data"]["policies"], json!(["root"]), "{}", own.text);
+    let wanted = json!({"secret_shares": 1, "secret_threshold": 1});
+    let (status, refused) = call(&core, "PUT", "sys/rekey/init", Some(wanted)).await;
+    let text = refused["errors"][0].as_str().unwrap();
+    assert!(status == 400 && text.contains("there are no key shares to be changed"), "{text}");
+    let refused =
+        said(crate::kit::start_on(&core, ask("GET", "sys/rekey-recovery-key/init").token(&token)).await);
+    assert!(
+        refused.status == 400 && refused.error().contains("recovery keys are not changed"),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn r_ceremony_an_unsealing_by_a_key_service_is_told_to_the_first_device() {
+    let service = Arc::new(Service::default());
+    let core = core_on(memory(), settings(&service));
+    let (_, made) = call(&core, "PUT", "sys/init", Some(recovery())).await;
+    core.seal(std::time::Duration::from_secs(5)).await;
+    service.is_away.store(true, Ordering::Relaxed);
+    core.auto_unseal().await.unwrap_err();
+    service.is_away.store(false, Ordering::Relaxed);
+    assert!(core.auto_unseal().await.unwrap());
+    let root = made["root_token"].as_str().unwrap().to_owned();
+    let world = crate::kit::TestServer { core, root, key: String::new() };
+    let device = world.device("test/", false).await;
+    world.core.keep_record().await;
+    let requests = crate::kit::entries(&device).into_iter().filter(|entry| entry["type"] == "request");
+    let steps: Vec<(Value, Value)> = requests
+        .map(|entry| (entry["request"]["path"].clone(), entry["request"]["data"]["auto"].clone()))
+        .collect();
+    let unsealed = (json!("sys/unseal"), json!(true));
+    assert_eq!(steps, [(json!("sys/init"), Value::Null), unsealed.clone(), unsealed]);
+}

@@ -217,7 +217,12 @@ async fn an_attempt_that_was_begun_with_a_token_is_not_ended_without_one() {
 }
 
 fn decoded(said: &Reply, otp: &str) -> String {
-    let hidden = said.body["encoded_root_token"].as_str().unwrap();
+    revealed(&said.body, otp)
+}
+
+/// The root token in an answer.
+pub(super) fn revealed(body: &Value, otp: &str) -> String {
+    let hidden = body["encoded_root_token"].as_str().unwrap();
     let hidden = STANDARD_NO_PAD.decode(hidden).unwrap();
     String::from_utf8(hidden.iter().zip(otp.bytes()).map(|(one, other)| one ^ other).collect()).unwrap()
 }
@@ -255,6 +260,27 @@ async fn a_root_token_is_made_for_enough_shares_and_hidden_with_the_password() {
     let bad =
         server.anybody("PUT", "sys/generate-root/attempt", json!({"otp": "RSMGkAqBH5WnVLrDTbZ+UQ=="})).await;
     assert!(bad.status == 400 && bad.error().starts_with("OTP string is wrong length"), "{}", bad.text);
+}
+
+#[tokio::test]
+async fn the_newer_spelling_makes_a_root_token_for_callers_with_sudo_and_answers_in_data() {
+    let server = shared(1, 1).await;
+    let device = server.world.device("test/", false).await;
+    let (attempt, update) = ("sys/generate-root-token/attempt", "sys/generate-root-token/update");
+    assert_eq!(server.anybody("PUT", attempt, json!({})).await.status, 403);
+    let begun = server.world.root("PUT", attempt, Some(json!({}))).await.body["data"].clone();
+    let share = json!({"key": server.keys[0], "nonce": begun["nonce"]});
+    let done = server.world.root("PUT", update, Some(share)).await;
+    let token = revealed(&done.body["data"], begun["otp"].as_str().unwrap());
+    assert!(!done.text.contains(&token), "it is hidden: {}", done.text);
+    let own = server.world.send(ask("GET", "auth/token/lookup-self").token(&token)).await;
+    assert_eq!(own.body["data"]["policies"], json!(["root"]), "{}", own.text);
+    let lines = entries(&device);
+    let made = lines.iter().find(|line| line["response"]["data"]["complete"] == true).expect("a response");
+    let data = &made["response"]["data"];
+    // Hashes of nothing.
+    assert_eq!((&data["encoded_token"], data["data"].is_null()), (&data["otp"], true), "{data}");
+    assert!(made["response"]["auth"]["client_token"].as_str().unwrap().starts_with("hmac-"), "{made}");
 }
 
 #[tokio::test]

@@ -117,3 +117,37 @@ async fn r_ceremony_the_journal_outlives_a_seal_and_an_unsealing_is_told_to_the_
     expected.extend(pair("sys/unseal"));
     assert_eq!(paths(), expected);
 }
+
+#[tokio::test]
+async fn who_throws_key_shares_away_has_to_wait_and_what_changes_nothing_is_not_kept() {
+    let core = core_on(Storage::start(Memory::new()).unwrap(), Settings::default());
+    let world = TestServer { core, root: String::new(), key: String::new() };
+    let put = async |body: Value| world.send(ask("PUT", "sys/unseal").json(&body)).await;
+    let shares = json!({"secret_shares": 3, "secret_threshold": 2});
+    let made = world.send(ask("PUT", "sys/init").json(&shares)).await;
+    let keys = texts(&made.body["keys"]);
+    for _ in 0..300 {
+        assert_eq!(put(json!({"reset": true})).await.status, 200, "there is nothing to throw away");
+    }
+    for _ in 0..5 {
+        for _ in 0..100 {
+            assert_eq!(put(json!({"key": keys[0]})).await.body["progress"], 1);
+        }
+        assert_eq!(put(json!({"reset": true})).await.body["progress"], 0);
+    }
+    for body in [json!({"reset": true}), json!({"key": keys[0]})] {
+        let waits = put(body).await;
+        assert!(waits.status == 429 && waits.error().contains("is looked at in"), "{}", waits.text);
+    }
+    world.core.unseal(&keys[0]).await.unwrap();
+    world.core.unseal(&keys[1]).await.unwrap();
+    let device = world.device("test/", false).await;
+    world.core.keep_record().await;
+    // Requests that are counted have no responses.
+    let responses = entries(&device).into_iter().filter(|entry| entry["type"] == "response");
+    let paths: Vec<String> =
+        responses.map(|entry| entry["request"]["path"].as_str().unwrap().to_owned()).collect();
+    let (first, rest) = paths.split_first().unwrap();
+    assert_eq!(first, "sys/init");
+    assert_eq!(rest, ["sys/unseal"; 10], "five rounds of one share and its end");
+}

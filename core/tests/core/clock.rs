@@ -108,7 +108,7 @@ async fn an_expired_token_stays_expired_when_the_clock_is_set_back() {
         assert!(server.is_refused(&token).await);
         let by_accessor = json!({"accessor": accessor});
         let said = server.world.root("POST", "auth/token/lookup-accessor", Some(by_accessor)).await;
-        assert_eq!(said.status, 403, "{}", said.text);
+        assert_eq!(said.status, 400, "{}", said.text);
     }
 }
 

@@ -1,11 +1,19 @@
 //! One request from capture to release: what it leaves on record, and what happens when it cannot be recorded.
 
-use onrecord_audit::Rules;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use onrecord_audit::device::faulty::{Fault, FaultControl};
-use onrecord_core::{Settings, Target};
+use onrecord_audit::{ManualClock, Rules};
+use onrecord_core::{Core, Host, Settings, Target};
+use onrecord_seal::{Entropy, EntropyError, OsEntropy};
+use onrecord_storage::Storage;
+use onrecord_storage::memory::Memory;
+use onrecord_value::Time;
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, entries, eventually, outline, while_answered};
+use crate::kit::{TestServer, ask, entries, eventually, host, outline, while_answered};
 
 async fn with_kv() -> (TestServer, FaultControl) {
     let world = TestServer::new().await;
@@ -424,4 +432,45 @@ async fn no_token_is_endless_because_a_server_has_no_time_to_live() {
         let made = world.root("POST", "auth/token/create", Some(body)).await;
         assert_eq!(made.body["auth"]["lease_duration"], 1, "{}", made.text);
     }
+}
+
+/// Counts how often it was asked.
+struct CountedEntropy(OsEntropy, AtomicUsize);
+
+impl Entropy for CountedEntropy {
+    fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.fill(out)
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_token_of_a_peer_over_its_rate_is_refused_unread_and_counted() {
+    let entropy = Arc::new(CountedEntropy(OsEntropy::new(), AtomicUsize::new(0)));
+    let settings = Settings { unauthenticated_rate_limit: 1, ..Settings::default() };
+    let clock = Arc::new(ManualClock::at(Time::from_unix(1_700_000_000, 0)));
+    let host = Host { entropy: Arc::clone(&entropy) as _, ..host(Arc::clone(&clock) as _) };
+    let core = Core::new(Storage::start(Memory::new()).unwrap(), host, settings);
+    let world = TestServer::unsealed(core).await;
+    let device = world.device("test/", false).await;
+    let send = async || world.send(ask("POST", "kv/a").json(&json!({"a": "b"}))).await.status;
+    while send().await != 429 {}
+    // Each request that is read gets an id.
+    let read = entropy.1.load(Ordering::Relaxed);
+    for _ in 0..20 {
+        assert_eq!(send().await, 429);
+    }
+    assert_eq!(entropy.1.load(Ordering::Relaxed), read);
+    // What has a token, in whichever place, is looked at.
+    assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
+    let wrapped = ask("GET", "sys/mounts").token(&world.root).header("X-Vault-Wrap-TTL", "60");
+    let token = world.send(wrapped).await.body["wrap_info"]["token"].clone();
+    assert_eq!(
+        world.send(ask("POST", "sys/wrapping/unwrap").json(&json!({"token": token}))).await.status,
+        200
+    );
+    clock.advance(Duration::from_secs(5));
+    world.core.keep_record().await;
+    let counted = || entries(&device).into_iter().filter_map(|entry| entry["refused"]["count"].as_u64());
+    eventually(|| counted().sum::<u64>() >= 21).await;
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use onrecord_audit::device::faulty::FaultControl;
-use onrecord_audit::device::{Appended, Batch};
+use onrecord_audit::device::{Appended, Batch, inspect_lines};
 use onrecord_audit::{Clock, Device, DeviceConfig, DeviceError, SystemClock};
 use onrecord_core::Task;
 use onrecord_core::engine::Kinds;
@@ -30,8 +30,9 @@ impl Spawn for SpawnOnTokio {
     }
 }
 
-/// A host with this clock.
+/// A host with this clock. Every line that its server gives to any device is held to the published schema.
 pub fn host(clock: Arc<dyn Clock>) -> Host {
+    inspect_lines(onrecord_schema::abort_unless_valid);
     Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(SpawnOnTokio), process: Arc::new(()) }
 }
 

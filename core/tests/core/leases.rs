@@ -499,3 +499,44 @@ async fn tokens_of_a_version_without_leases_have_them_after_the_next_unsealing()
     assert_eq!(server.keys().await, before);
     assert_eq!(server.look_up(&server.lease_of(&token).await).await.status, 200);
 }
+
+#[tokio::test]
+async fn what_a_batch_token_has_leased_is_not_renewed_beyond_its_end() {
+    let server = Server::new().await;
+    let parent = server.token().await;
+    let made = server.post(&parent, "auth/token/create", json!({"type": "batch", "ttl": "100s"})).await;
+    let batch = made.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    let said = server.post(&batch, "office/lend/ann", json!({"ttl": 60})).await;
+    let id = said.body["lease_id"].as_str().unwrap().to_owned();
+    server.clock.advance(Duration::from_secs(40));
+    let renew = json!({"lease_id": id, "increment": 3600});
+    let renewed = server.post(&parent, "sys/leases/renew", renew.clone()).await;
+    assert_eq!(renewed.body["lease_duration"], 60, "{}", renewed.text);
+    server.clock.advance(Duration::from_secs(61));
+    assert_eq!(server.post(&parent, "sys/leases/renew", renew).await.status, 400);
+    assert!(server.is_gone(&id).await);
+}
+
+#[tokio::test]
+async fn what_is_leased_in_a_wrapped_answer_ends_with_its_own_time_or_token_whether_it_was_unwrapped_or_not()
+{
+    let server = Server::new().await;
+    let token = server.token().await;
+    let lend = async |name: &str| {
+        let request = ask("POST", &format!("office/lend/{name}")).token(&token).json(&json!({"ttl": 600}));
+        let said = server.world.send(request.header("X-Vault-Wrap-TTL", "60")).await;
+        assert!(said.status == 200 && said.body["wrap_info"]["token"].is_string(), "{}", said.text);
+    };
+    lend("ann").await;
+    server.clock.advance(Duration::from_secs(61));
+    server.world.core.maintain().await;
+    server.world.core.tidy().await;
+    assert_eq!(server.returns("ann").await, 0, "the wrapping token has ended, and the lease has time left");
+    server.clock.advance(Duration::from_mins(10));
+    server.world.core.maintain().await;
+    assert_eq!(server.returns("ann").await, 1);
+    lend("bob").await;
+    assert_eq!(server.root("POST", "auth/token/revoke", json!({"token": token})).await.status, 204);
+    server.world.core.maintain().await;
+    assert_eq!(server.returns("bob").await, 1, "nobody has opened it");
+}

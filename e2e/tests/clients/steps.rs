@@ -15,10 +15,7 @@ pub enum Expected {
 
 /// Groups of steps whose feature is not in the server yet. The test fails when all steps of such a group pass: then the group
 /// leaves this list. A group behind a client's name and a colon is pending for this client alone.
-pub const PENDING: &[&str] = &[
-    // Its library has moved to `sys/generate-root-token`, which no route takes.
-    "openbao-api:generate-root",
-];
+pub const PENDING: &[&str] = &[];
 
 /// All steps: a group, a slash, a name.
 pub const STEPS: &[(&str, Expected)] = &[

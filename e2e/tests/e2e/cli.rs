@@ -17,6 +17,10 @@ const COMMANDS: &[&str] = &[
     "operator init",
     "operator unseal",
     "operator seal",
+    "operator rekey",
+    "operator generate-root",
+    "operator members",
+    "operator step-down",
     "operator snapshot save",
     "operator snapshot restore",
     "operator snapshot inspect",
@@ -29,6 +33,7 @@ const COMMANDS: &[&str] = &[
     "token capabilities",
     "read",
     "write",
+    "patch",
     "list",
     "delete",
     "kv get",
@@ -47,6 +52,21 @@ const COMMANDS: &[&str] = &[
     "secrets disable",
     "secrets list",
     "secrets tune",
+    "secrets move",
+    "auth enable",
+    "auth disable",
+    "auth list",
+    "auth tune",
+    "auth move",
+    "auth help",
+    "lease lookup",
+    "lease renew",
+    "lease revoke",
+    "plugin list",
+    "plugin info",
+    "unwrap",
+    "path-help",
+    "version-history",
     "policy write",
     "policy read",
     "policy list",
@@ -62,8 +82,20 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Groups of commands.
-const GROUPS: &[&str] =
-    &["operator", "operator snapshot", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
+const GROUPS: &[&str] = &[
+    "operator",
+    "operator snapshot",
+    "print",
+    "token",
+    "kv",
+    "kv metadata",
+    "secrets",
+    "policy",
+    "audit",
+    "auth",
+    "lease",
+    "plugin",
+];
 
 fn dev() -> (Server, Shell) {
     let server = Server::dev(&["-dev-audit=off"]);
@@ -129,7 +161,16 @@ fn an_unknown_command_names_the_nearest() {
             assert!(first.contains(&format!("\"{meant}\"")), "{first}");
         }
     }
-    for line in ["", "help", "-nosuch", "transit", "ssh", "plugin", "lease", "unwrap", "namespace", "debug"] {
+    for line in
+        ["transit", "ssh", "namespace list", "debug", "operator raft list-peers", "kv enable-versioning kv"]
+    {
+        let refused = shell.refuses(1, &format!("onrecord {line}"));
+        assert!(
+            refused.contains(" is not supported by OnRecord: ") && refused.lines().count() == 1,
+            "{refused}"
+        );
+    }
+    for line in ["", "help", "-nosuch"] {
         let ran = shell.run(&format!("onrecord {line}")).exits(127);
         assert!(ran.stderr.contains("Common commands:"), "{line}: {}", ran.stderr);
     }
@@ -137,7 +178,9 @@ fn an_unknown_command_names_the_nearest() {
         ("audit nosuch", "audit"),
         ("kv gett", "kv get"),
         ("operator rotat", "operator"),
-        ("secrets mov", "secrets"),
+        ("secrets mov", "secrets move"),
+        ("operator sea", "operator seal"),
+        ("operator unsea", "operator unseal"),
     ] {
         let ran = shell.run(&format!("onrecord {line}")).exits(1);
         assert!(

@@ -45,8 +45,7 @@ fn of_the_secret(request: &Value) -> bool {
 
 /// The log holds each request and its response as one line each, the secret hashed, and `audit hash` finds the hash in it.
 fn assert_on_record(shell: &Shell, device: &str, text: &str) -> Vec<Value> {
-    let entries: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).expect("a line is one entry")).collect();
+    let entries: Vec<Value> = text.lines().map(|line| onrecord_schema::checked(line.as_bytes())).collect();
     assert!(text.ends_with('\n'), "the last line is whole");
     for (id, counts) in log::pairs(&entries) {
         // The enabling of this very device has its response here, and the probe is an entry of its own.
@@ -168,7 +167,7 @@ fn r_stdout_standard_output_is_a_device() {
         let entries: Vec<Value> = stdout
             .lines()
             .filter(|line| line.starts_with("{\"time\""))
-            .map(|line| serde_json::from_str(line).expect("a line is one entry"))
+            .map(|line| onrecord_schema::checked(line.as_bytes()))
             .collect();
         assert!(entries.len() > 4);
         assert!(!stdout.contains(SECRET));

@@ -26,4 +26,5 @@ mod rotation;
 mod salts;
 mod syslog;
 mod syslog_options;
+mod terminal;
 mod tls;

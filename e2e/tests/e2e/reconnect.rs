@@ -9,7 +9,7 @@ use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::{load, log};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A server's folder: its configuration, its data and its logs.
 struct Scene(Place);
@@ -220,7 +220,7 @@ fn what_a_peer_missed_before_a_kill_is_declared_when_it_is_back() {
     // No request is needed for it.
     let of_the_kill = |text: &str| {
         text.lines()
-            .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+            .map(|line| onrecord_schema::checked(line.as_bytes()))
             .filter(|line| line["gap"]["boot"] == boot)
             .collect::<Vec<_>>()
     };

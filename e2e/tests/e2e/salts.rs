@@ -21,7 +21,7 @@ fn found(file: &Path, hash: &str) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("a log");
     text.lines()
         .filter(|line| line.contains(hash))
-        .map(|line| serde_json::from_str::<Value>(line).expect("an entry"))
+        .map(|line| onrecord_schema::checked(line.as_bytes()))
         .filter(|entry| entry["type"] == "request")
         .filter_map(|entry| entry["request"]["path"].as_str()?.strip_prefix("cubbyhole/").map(str::to_owned))
         .collect()

@@ -8,10 +8,11 @@ use onrecord_entry::text::{Accessor, Path, Template, Token};
 use onrecord_entry::{Auth, Boot, Entry, Formatter, Operation, Request, SeqRange, Stamp};
 use onrecord_value::Time;
 
-/// The line of an entry; it is one line.
+/// The line of an entry; it is one line, as the published schema has it.
 pub(crate) fn line(formatter: &Formatter, entry: &Entry<'_>, stamp: &Stamp) -> String {
     let mut out = Vec::new();
     formatter.format(entry, stamp, &mut out).unwrap();
+    onrecord_schema::abort_unless_valid(&out);
     let line = String::from_utf8(out).unwrap();
     assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
     line

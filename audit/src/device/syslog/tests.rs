@@ -313,6 +313,7 @@ fn r_syslog_long_an_entry_longer_than_the_socket_takes_is_elided() {
         let line = entry_of(bytes);
         assert_eq!(lines_of(&append(&mut *device, &[&line])), (1, None));
         let message = received(&daemon);
+        onrecord_schema::checked(line_of(&message).as_bytes());
         let heard = decode(line_of(&message).as_bytes()).unwrap();
         match heard.entry().elided {
             None => assert_eq!(line_of(&message), line),
@@ -341,6 +342,7 @@ fn r_syslog_long_an_entry_can_be_sent_in_parts() {
         loop {
             let message = received(&daemon);
             let Ok(heard) = decode(line_of(&message).as_bytes()) else { break };
+            onrecord_schema::checked(line_of(&message).as_bytes());
             assert!(options.len() == 1 || message.len() <= 8192);
             joined.push_str(heard.entry().part.unwrap().text.as_str());
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::broker::Probe;
+use onrecord_audit::broker::{Builder, Probe};
 use onrecord_audit::device::faulty::FaultControl;
+use onrecord_audit::device::inspect_lines;
 use onrecord_audit::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
 use onrecord_entry::gap::GAP_PATH;
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Operation, Request, Salt, decode};
@@ -21,8 +22,14 @@ pub fn strict() -> Rules {
     Rules { settle_grace: Duration::from_mins(10), ..patient() }
 }
 
+/// Of every broker of these tests: each line that it gives to any device is held to the published schema.
+pub fn builder() -> Builder {
+    inspect_lines(onrecord_schema::abort_unless_valid);
+    Broker::builder()
+}
+
 pub fn broker(rules: Rules) -> Broker {
-    Broker::builder().rules(rules).build_with_boot(BOOT)
+    builder().rules(rules).build_with_boot(BOOT)
 }
 
 pub fn form() -> Formatter {

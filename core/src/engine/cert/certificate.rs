@@ -56,21 +56,31 @@ impl<'a> Certificate<'a> {
         }
         let leaf = CertificateDer::from(self.der);
         let Ok(leaf) = EndEntityCert::try_from(&leaf) else { return false };
-        let anchors: Vec<_> = trusted.iter().filter_map(|der| anchor_from_trusted_cert(der).ok()).collect();
+        // The certificate of a client vouches for nobody but its owner, who could else be any other client.
+        let is_authority =
+            |der: &&CertificateDer<'_>| Certificate::parse(der).is_some_and(|it| it.is_authority());
+        let authorities: Vec<_> = trusted.iter().filter(is_authority).collect();
+        let anchors: Vec<_> =
+            authorities.iter().filter_map(|der| anchor_from_trusted_cert(der).ok()).collect();
         let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         let usage = KeyUsage::client_auth();
         let path = leaf.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, others, time, usage, None, None);
         // An authority that has expired vouches for nobody.
         path.is_ok_and(|path| {
-            let of_anchor = |der: &CertificateDer<'_>| {
+            let of_anchor = |der: &&CertificateDer<'_>| {
                 anchor_from_trusted_cert(der).is_ok_and(|anchor| {
                     anchor.subject == path.anchor().subject
                         && anchor.subject_public_key_info == path.anchor().subject_public_key_info
                 }) && Certificate::parse(der).is_some_and(|authority| authority.is_valid(now))
             };
-            trusted.iter().any(of_anchor)
+            authorities.iter().any(of_anchor)
         })
+    }
+
+    /// Whether it may sign certificates: that of a client may not (RFC 5280, 4.2.1.9).
+    fn is_authority(&self) -> bool {
+        self.parsed.basic_constraints().is_ok_and(|found| found.is_some_and(|found| found.value.ca))
     }
 
     fn is_valid(&self, now: Time) -> bool {

@@ -66,12 +66,6 @@ pub(super) fn share(call: &Call<'_>, nonce: &str, what: &str) -> Result<SecretBy
 
 /// Where a share comes from, if it may be looked at now.
 pub(super) fn giver(unsealed: &Unsealed, guesses: &Guesses, call: &Call<'_>) -> Result<Giver, Refusal> {
-    if let Some(seal) = &unsealed.settings.auto_seal {
-        return Err(Refusal::bad_request(format!(
-            "this server is unsealed by its seal of type {}: there are no key shares, and recovery keys are not taken here",
-            seal.kind()
-        )));
-    }
     let giver = Some(Network::of_client(call.peer));
     let Some(wait) = guesses.wait(giver, unsealed.host.clock.monotonic()) else { return Ok(giver) };
     unsealed.meters.key_share_refused();

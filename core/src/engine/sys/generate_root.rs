@@ -1,20 +1,23 @@
-//! `sys/generate-root`: a new root token for those who hold enough key shares, hidden with a one-time password. It is on record
+//! `sys/generate-root`: a new root token for those who hold enough key shares, or shares of the recovery key where a key service
+//! unseals the server; hidden with a one-time password. It is on record
 //! as a token that the request issues, by its hash and its accessor, and is revoked if that cannot be recorded.
 //! Never in it: the password's arithmetic (`ceremonies::otp`).
 
 use onrecord_seal::{Secret, SecretBytes};
-use onrecord_value::{Object, object};
+use onrecord_value::{Object, Value, object};
 
 use super::ceremony::{bare, ceremony, check_nonce, giver, is_privileged, may_end, share, take};
 use super::rekey::threshold;
+use crate::auto_seal;
 use crate::ceremonies::attempt::Attempt;
 use crate::ceremonies::{RootAttempt, otp};
 use crate::engine::space::failed;
-use crate::engine::sys::{Sys, refused};
+use crate::engine::sys::{Sys, refused, sudo};
 use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::operation::Operation::{Delete, Read, Update};
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
 use crate::policies::ROOT;
+use crate::routes::Role;
 use crate::token::{Issued, TokenDraft};
 
 const DECODE: &str = "a root token is decoded by its client, so that it does not travel in the clear: operator generate-root -decode";
@@ -34,6 +37,19 @@ pub(super) const PATHS: &[Path<Sys>] = &[
         .description("Takes `key` and `nonce`. The answer to the last one needed has `encoded_root_token`.")
         .sensitive_fields(&["key", "nonce"])
         .write(|_, unsealed, call| Handled::pending(update(unsealed, call))),
+    // The authenticated spelling of newer servers is the same ceremony, with a policy in addition.
+    sudo("generate-root-token/attempt", "Read, begin and cancel the making of a root token.")
+        .role(Role::Ceremony)
+        .description("As `sys/generate-root/attempt`, with the answer in `data`.")
+        .sensitive_fields(&["otp", "pgp_key"])
+        .read(|_, unsealed, _| Handled::pending(in_data(status(unsealed))))
+        .write(|_, unsealed, call| Handled::pending(in_data(begin(unsealed, call))))
+        .delete(|_, unsealed, call| Handled::pending(cancel(unsealed, call))),
+    sudo("generate-root-token/update", "Enter a key share.")
+        .role(Role::Ceremony)
+        .description("As `sys/generate-root/update`, with the answer in `data`.")
+        .sensitive_fields(&["key", "nonce"])
+        .write(|_, unsealed, call| Handled::pending(in_data(update(unsealed, call)))),
     refused("decode-token", "Decode a generated root token.", DECODE, &[Update]),
     refused(
         "generate-recovery-token/{*step}",
@@ -42,6 +58,19 @@ pub(super) const PATHS: &[Path<Sys>] = &[
         &[Read, Update, Delete],
     ),
 ];
+
+/// An answer in `data`, where clients of the newer spelling look for it; on record it is the same.
+async fn in_data(answer: impl Future<Output = Result<Outcome, Refusal>>) -> Result<Outcome, Refusal> {
+    let mut outcome = answer.await?;
+    if let Outcome::Reply(reply) = &mut outcome
+        && let Some(data) = reply.data.take()
+    {
+        let inside = Value::Object(data.clone());
+        reply.recorded.get_or_insert(data);
+        reply.data = Some(Object::from_iter([("data".to_owned(), inside)]));
+    }
+    Ok(outcome)
+}
 
 fn shown(attempt: Option<&RootAttempt>, required: u8) -> Object {
     object! {
@@ -121,7 +150,7 @@ async fn update(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal
     let required = threshold(unsealed).await?;
     let entropy = &*unsealed.host.entropy;
     let progress = attempt.attempt.add(share, required, entropy).map_err(|error| failed(&error))?;
-    let check = async |key: &SecretBytes| unsealed.barrier.check_unseal_key(key).await;
+    let check = async |key: &SecretBytes| auto_seal::check_key(unsealed, key).await;
     if take(unsealed, &turn.guesses, giver, progress, check).await?.is_none() {
         return Ok(bare(shown(Some(attempt), required)));
     }

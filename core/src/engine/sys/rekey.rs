@@ -9,6 +9,7 @@ use onrecord_storage::{BarrierError, Rekey};
 use onrecord_value::{Object, Value, object};
 
 use super::ceremony::{bare, ceremony, check_nonce, giver, is_privileged, may_end, share, take};
+use crate::auto_seal;
 use crate::ceremonies::attempt::Attempt;
 use crate::ceremonies::{RekeyAttempt, Verification};
 use crate::engine::space::failed;
@@ -19,8 +20,8 @@ use crate::outcome::{Afterwards, Outcome, Refusal, Reply, ReplyShape};
 
 const NO_BACKUP: &str =
     "no backed-up keys found: key shares are not encrypted to PGP keys by this server, and none are kept";
-const NO_RECOVERY: &str =
-    "recovery keys are not supported: the seal of this server is opened with key shares (sys/rekey)";
+const NO_RECOVERY: &str = "recovery keys are not changed by this server: those of its initialisation stay; without a seal stanza there are key \
+     shares in their place (sys/rekey)";
 const WHAT: &str = "rekey";
 
 pub(super) const PATHS: &[Path<Sys>] = &[
@@ -114,13 +115,23 @@ async fn shown(unsealed: &Unsealed, attempt: Option<&RekeyAttempt>) -> Result<Ob
     Ok(shown)
 }
 
-/// How many of the shares in force open the server.
+/// How many of the shares in force are needed.
 pub(super) async fn threshold(unsealed: &Unsealed) -> Result<u8, Refusal> {
-    let config = unsealed.barrier.seal_config().await.map_err(|error| failed(&error))?;
-    config.map(SealConfig::threshold).ok_or_else(Refusal::internal)
+    let threshold = auto_seal::threshold(unsealed).await.map_err(|error| failed(&error))?;
+    threshold.ok_or_else(Refusal::internal)
+}
+
+/// Refuses what is about key shares on a server that has none.
+fn check_has_shares(unsealed: &Unsealed) -> Result<(), Refusal> {
+    let Some(seal) = &unsealed.settings.auto_seal else { return Ok(()) };
+    Err(Refusal::bad_request(format!(
+        "this server is unsealed by its seal of type {}: there are no key shares to be changed, and recovery keys are not changed",
+        seal.kind()
+    )))
 }
 
 async fn begin(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    check_has_shares(unsealed)?;
     let whole = |field| Ok::<_, Refusal>(fields::whole(call.data, field)?.unwrap_or(0));
     if fields::sent(call.data, "pgp_keys")
         .is_some_and(|keys| !keys.as_array().is_some_and(<[Value]>::is_empty))

@@ -15,9 +15,11 @@ pub(super) const PATHS: &[Path<Sys>] = &[
         .write(|_, _, call| Handled::ready(tools::hash(call.data, call.captured))),
     Path::new("tools/random", "Make random bytes.")
         .description("Takes `bytes`, `source` and `format`.")
+        .sensitive_fields(tools::RANDOM_SECRETS)
         .write(|_, unsealed, call| Handled::ready(tools::random(&*unsealed.host.entropy, call.data, ""))),
     Path::new("tools/random/{*source}", "Make random bytes, as many as the path says.")
         .description("BYTES, SOURCE or SOURCE/BYTES. Takes `format`.")
+        .sensitive_fields(tools::RANDOM_SECRETS)
         .write(|_, unsealed, call| {
             Handled::ready(tools::random(&*unsealed.host.entropy, call.data, call.captured))
         }),

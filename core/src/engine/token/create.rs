@@ -97,6 +97,10 @@ pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, route: Route) -
         draft.kind = role.kind.of_request(kind);
         orphan |= role.orphan;
     }
+    if draft.bound_cidrs.is_empty() {
+        // What may be used from some addresses alone makes nothing that may be used from others.
+        draft.bound_cidrs = caller.entry.bound_cidrs.clone();
+    }
     check_batch(&draft)?;
     let mut warnings = Vec::new();
     draft.ttl = ttl(unsealed, call, &mut draft, &mut warnings)?;

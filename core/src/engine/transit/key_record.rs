@@ -7,11 +7,13 @@ use onrecord_seal::SecretBytes;
 
 use super::key::{Key, Settings, Version};
 use super::key_type::KeyType;
-use super::material::Material;
+use super::material::{HMAC_BYTES, MOST_HMAC_BYTES, Material};
 use crate::engine::codec::{self, Broken, Reader, Writer};
 
 /// The first byte of a record. Another one is from a newer release.
 const FORMAT: u8 = 1;
+/// The largest number of a version that a backup may bring: many more can follow.
+const LATEST_MAX: u64 = 1 << 32;
 
 impl Key {
     pub(super) fn encode(&self) -> SecretBytes {
@@ -104,7 +106,10 @@ impl Key {
         let settings = self.settings;
         let is_possible = (!settings.derived || self.key_type.derives())
             && (!settings.convergent || (settings.derived && self.key_type.encrypts()));
+        let hmac_bytes = usize::try_from(settings.hmac_bytes).unwrap_or(usize::MAX);
         is_possible
+            && (HMAC_BYTES..=MOST_HMAC_BYTES).contains(&hmac_bytes)
+            && latest <= LATEST_MAX
             && (1..=latest).contains(&self.min_decryption)
             && self.min_encryption <= latest
             && self.min_available <= self.min_decryption

@@ -202,3 +202,14 @@ async fn a_login_with_a_certificate_is_on_record_with_its_names() {
     assert_eq!(last(&device)["error"], "1 error occurred:\n\t* invalid credentials\n\n");
     assert_absent(&device, &["canary-role"]);
 }
+
+#[tokio::test]
+async fn a_client_whose_certificate_is_trusted_itself_vouches_for_no_other_client() {
+    let world = with("cert").await;
+    write(&world, 204, json!({"certificate": pem!("client-that-signs")})).await;
+    assert_eq!(log_in(&world, &[pem!("client-that-signs")], json!({})).await.status, 200);
+    let said = log_in(&world, &[pem!("signed-by-client")], json!({})).await;
+    assert_eq!((said.status, said.error()), (400, REFUSED), "{}", said.text);
+    let with_issuer = [pem!("signed-by-client"), pem!("client-that-signs")];
+    assert_eq!(log_in(&world, &with_issuer, json!({})).await.status, 400);
+}

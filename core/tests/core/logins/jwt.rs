@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{assert_absent, last, log_in, look_up, root, with};
+use super::{accessor, assert_absent, last, log_in, look_up, root, with};
 use crate::kit::{Reply, TestServer};
 
 const LOGIN: &str = "auth/in/login";
@@ -300,4 +300,52 @@ async fn a_token_is_in_no_line_and_a_failed_login_is_on_record() {
     let parts: Vec<&str> =
         token.split('.').chain(wrong.split('.')).skip(1).filter(|part| part.len() > 40).collect();
     assert_absent(&device, &parts);
+}
+
+#[tokio::test]
+async fn the_groups_of_a_token_are_external_groups_with_their_policies_for_as_long_as_it_names_them() {
+    let issuer = Issuer::ed25519();
+    let world = trusting(&issuer, json!({"groups_claim": "/team/groups"})).await;
+    let accessor = accessor(&world).await;
+    let mut ids = Vec::new();
+    for name in ["ops", "dev"] {
+        let group = json!({"name": name, "type": "external", "policies": [format!("{name}-policy")]});
+        let made = root(&world, 200, "POST", "identity/group", group).await;
+        let id = made.body["data"]["id"].as_str().unwrap().to_owned();
+        let alias = json!({"name": name, "mount_accessor": accessor, "canonical_id": id});
+        root(&world, 200, "POST", "identity/group-alias", alias).await;
+        ids.push(id);
+    }
+    let log_in = async |groups: Value| {
+        let token = issuer.token(&claims(&json!({"team": {"groups": groups}})));
+        let said = with_token(&world, &token).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        said
+    };
+    let first = log_in(json!(["ops", "dev", "ops", "unknown"])).await;
+    assert_eq!(
+        first.body["auth"]["identity_policies"],
+        json!(["dev-policy", "ops-policy"]),
+        "{}",
+        first.text
+    );
+    let second = log_in(json!(["dev"])).await;
+    assert_eq!(second.body["auth"]["identity_policies"], json!(["dev-policy"]));
+    // Membership is the entity's: the older token has lost it, too.
+    assert_eq!(look_up(&world, &first).await["identity_policies"], json!(["dev-policy"]));
+    let ops = root(&world, 200, "GET", &format!("identity/group/id/{}", ids[0]), Value::Null).await;
+    assert_eq!(ops.body["data"]["member_entity_ids"], Value::Null);
+    let none = log_in(json!([])).await;
+    assert_eq!(none.body["auth"].get("identity_policies"), None, "{}", none.text);
+}
+
+#[tokio::test]
+async fn what_a_token_says_of_its_client_is_bounded() {
+    let issuer = Issuer::ed25519();
+    let world = trusting(&issuer, json!({"claim_mappings": {"team": "team"}})).await;
+    let of_team = async |team: &str| with_token(&world, &issuer.token(&claims(&json!({"team": team})))).await;
+    assert_eq!(of_team(&"x".repeat(512)).await.status, 200);
+    let said = of_team(&"x".repeat(40_000)).await;
+    assert_eq!(said.status, 400, "each entry of the token would have it: {}", said.text);
+    assert!(said.error().contains("team") && said.error().contains("512"), "{}", said.text);
 }

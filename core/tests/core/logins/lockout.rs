@@ -111,3 +111,22 @@ async fn of_fifty_wrong_logins_at_once_no_more_are_tried_than_the_threshold() {
     assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 45, "{statuses:?}");
     assert_eq!(log_in(&world, LOGIN, json!({"password": "right"})).await.status, 403);
 }
+
+#[tokio::test]
+async fn an_account_at_which_more_logins_failed_than_a_new_threshold_allows_is_locked_and_no_login_hangs() {
+    let (world, _clock) = with_bob().await;
+    let tune = async |threshold: u64| {
+        let config = json!({"user_lockout_config": {"lockout_threshold": threshold}});
+        root(&world, 204, "POST", "sys/auth/in/tune", config).await;
+    };
+    tune(5).await;
+    for _ in 0..3 {
+        assert_eq!(wrong(&world).await, 400);
+    }
+    tune(2).await;
+    let login = log_in(&world, LOGIN, json!({"password": "right"}));
+    let said = tokio::time::timeout(Duration::from_secs(20), login).await.expect("it does not hang");
+    assert_eq!(said.status, 403, "{}", said.text);
+    let locked = root(&world, 200, "GET", "sys/locked-users", Value::Null).await;
+    assert_eq!(locked.body["data"]["total"], 1, "{}", locked.text);
+}

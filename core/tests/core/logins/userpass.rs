@@ -166,3 +166,18 @@ async fn a_password_is_in_no_line_and_a_failed_login_is_on_record_with_the_users
     assert_eq!(last(&device)["request"]["data_over_limit"], "unauthenticated");
     assert_absent(&device, &["canary-", hash, "If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf"]);
 }
+
+#[tokio::test]
+async fn a_token_is_renewed_within_the_bounds_of_the_mount_that_let_its_client_in() {
+    let world = with("userpass").await;
+    root(&world, 204, "POST", "sys/auth/in/tune", json!({"max_lease_ttl": "1h", "default_lease_ttl": "10m"}))
+        .await;
+    root(&world, 204, "POST", "auth/in/users/bob", json!({"password": "right"})).await;
+    let said = log_in(&world, "auth/in/login/bob", json!({"password": "right"})).await;
+    let token = said.body["auth"]["client_token"].as_str().unwrap();
+    let renew = ask("POST", "auth/token/renew-self").token(token).json(&json!({"increment": "48h"}));
+    let renewed = world.send(renew).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.text);
+    let seconds = renewed.body["auth"]["lease_duration"].as_u64().unwrap();
+    assert!(seconds <= 3600, "{}", renewed.text);
+}

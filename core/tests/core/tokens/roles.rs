@@ -366,3 +366,17 @@ async fn a_batch_token_is_hashed_on_record_and_has_no_accessor_there() {
         assert!(!String::from_utf8_lossy(&line).contains(&token[2..]));
     }
 }
+
+#[tokio::test]
+async fn a_child_of_a_token_that_is_bound_to_addresses_is_bound_to_them_too() {
+    let server = Server::new().await;
+    let all = json!({"policy": "path \"*\" { capabilities = [\"create\", \"read\", \"update\"] }"});
+    assert_eq!(server.world.root("PUT", "sys/policies/acl/all", Some(all)).await.status, 204);
+    server.role("here", json!({"allowed_policies": "all", "token_bound_cidrs": "127.0.0.0/8"})).await;
+    let bound = text_of(&server.root("auth/token/create/here", json!({})).await);
+    for body in [json!({}), json!({"type": "batch", "ttl": "1h"})] {
+        let child = text_of(&server.post(&bound, "auth/token/create", body).await);
+        let data = server.look_up(&child).await.body["data"].clone();
+        assert_eq!(data["bound_cidrs"], json!(["127.0.0.0/8"]), "{data}");
+    }
+}

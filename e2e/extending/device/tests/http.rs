@@ -70,7 +70,7 @@ fn take(stream: &TcpStream, lines: &Lines) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let entries = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.lock().unwrap().extend(entries.map(|line| serde_json::from_slice::<Value>(line).unwrap()));
+    lines.lock().unwrap().extend(entries.map(onrecord_schema::checked));
     { stream }.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok()
 }
 

@@ -1,5 +1,7 @@
 //! The life of keys.
 
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
 use onrecord_value::Value;
 use serde_json::json;
 
@@ -320,4 +322,21 @@ async fn the_size_of_the_cache_and_the_settings_of_keys_survive_a_restart() {
     assert_eq!(number(&server.expect(200, "GET", "transit/cache-config", "").await, "size"), 20);
     let said = server.expect(200, "GET", "transit/config/keys", "").await;
     assert_eq!(said.data().get("disable_upsert"), Some(&true.into()));
+}
+
+#[tokio::test]
+async fn a_backup_that_asks_for_keys_of_a_size_that_no_key_has_is_refused() {
+    let server = server().await;
+    server.key("h", json!({"type": "hmac", "exportable": true, "allow_plaintext_backup": true})).await;
+    let said = server.expect(200, "GET", "transit/backup/h", "").await;
+    let whole = STANDARD.decode(text(&said, "backup")).unwrap();
+    // The record begins with two bytes and eight flags; the size of the key of HMACs follows.
+    let head = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let size = head + whole[head..].iter().position(|byte| *byte == b'\n').unwrap() + 1 + 10;
+    assert_eq!(whole[size], 32);
+    for wrong in [&[0x80, 0x80, 0x80, 0x80, 0x80, 0x20][..], &[31], &[0]] {
+        let backup = STANDARD.encode([&whole[..size], wrong, &whole[size + 1..]].concat());
+        let said = server.post(400, "restore/other", json!({"backup": backup})).await;
+        assert!(said.error().starts_with("invalid backup: the parts of its key"), "{}", said.error());
+    }
 }

@@ -1,15 +1,16 @@
-//! The published JSON Schema of a line, docs/entry.schema.json, applied to every line that a test reads: the keywords that the
-//! schema uses, and a panic at any other.
-//! Never in it: the product's register, from which the schema is generated.
+//! The published JSON Schema of a line, docs/entry.schema.json, applied to every line that a test emits or reads: the keywords
+//! that the schema uses, and a panic at any other. Tests alone depend on this crate, on every level.
+//! Never in it: the product's register, from which the schema is generated, or any other crate of the product.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../docs/entry.schema.json")).expect("the schema is JSON")
+    serde_json::from_str(include_str!("../../../docs/entry.schema.json")).expect("the schema is JSON")
 });
 
 /// RFC 3339.
@@ -30,6 +31,60 @@ fn collect_patterns(schema: &Value, found: &mut HashMap<String, Regex>) {
         found.insert(pattern.to_owned(), Regex::new(pattern).expect("a pattern"));
     }
     schema.values().for_each(|below| collect_patterns(below, found));
+}
+
+/// The entry in a line of JSON without a prefix. Panics on a line that is not JSON or breaks the schema: a log never has one.
+pub fn checked(line: &[u8]) -> Value {
+    judged(line).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// A line of any device, with its prefix, in either format; the schema says nothing of JSONx, whose lines end with a tag. Where it is called, a panic is a
+/// fault of a device, which a test may well expect: a line that breaks the schema ends the whole test program.
+pub fn abort_unless_valid(line: &[u8]) {
+    if line.trim_ascii_end().ends_with(b">") {
+        return;
+    }
+    if let Err(why) = judged(without_prefix(line)) {
+        // Past the test harness, which keeps what a test prints until it ends.
+        drop(writeln!(std::io::stderr(), "{why}"));
+        std::process::abort();
+    }
+}
+
+/// From the first place on at which JSON begins that goes to the end of the line. A prefix may look like an entry's beginning.
+fn without_prefix(line: &[u8]) -> &[u8] {
+    let beginning = b"{\"time\":";
+    let places = line.windows(beginning.len()).enumerate().filter(|(_, found)| found == beginning);
+    let mut texts = places.filter_map(|(at, _)| line.get(at..));
+    texts.find(|text| parsed(text).is_ok()).unwrap_or(line)
+}
+
+fn judged(line: &[u8]) -> Result<Value, String> {
+    let entry = parsed(line)?;
+    let violations = violations(&entry);
+    let shown = || String::from_utf8_lossy(line);
+    if violations.is_empty() {
+        Ok(entry)
+    } else {
+        Err(format!("a line breaks the schema: {violations:?}: {}", shown()))
+    }
+}
+
+/// Strings, and numbers with an exponent of three digits or more.
+static HUGE_NUMBERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?[eE][+-]?\d{3,}"#).expect("a pattern"));
+
+/// The JSON of a line. A number that no double holds is JSON too, and becomes 0: the schema bounds no client's number.
+fn parsed(line: &[u8]) -> Result<Value, String> {
+    let text =
+        std::str::from_utf8(line).map_err(|error| format!("a line is not UTF-8 ({error}): {line:?}"))?;
+    serde_json::from_str(text).or_else(|error| {
+        let within = HUGE_NUMBERS.replace_all(text, |found: &Captures<'_>| {
+            let whole = found.get(0).map_or("", |found| found.as_str());
+            if whole.starts_with('"') { whole.to_owned() } else { "0".to_owned() }
+        });
+        serde_json::from_str(&within).map_err(|_| format!("a line is not JSON ({error}): {text}"))
+    })
 }
 
 /// Every place of an entry that the schema does not allow. A key that the schema does not name is one: other readers ignore
@@ -140,7 +195,7 @@ fn text(value: &Value) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::violations;
+    use super::{judged, parsed, violations, without_prefix};
 
     #[test]
     fn a_line_that_breaks_the_schema_is_found_with_its_place() {
@@ -157,5 +212,18 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(violations(&json!({"type": "request"})).len(), 3, "what every line has");
+    }
+
+    #[test]
+    fn a_line_is_checked_behind_its_prefix() {
+        let entry: &[u8] = br#"{"time":"2026-11-29T10:00:00Z"}"#;
+        for prefix in ["", "> {", "{\"time\":"] {
+            assert_eq!(without_prefix(&[prefix.as_bytes(), entry].concat()), entry);
+        }
+        assert!(
+            parsed(br#"{"time":"1e400","n":[-1.5E+400,1e400]}"#).is_ok_and(|entry| entry["time"] == "1e400")
+        );
+        assert!(judged(entry).unwrap_err().contains(".type is missing"));
+        assert!(judged(without_prefix(b"> x")).unwrap_err().contains("not JSON"));
     }
 }
