@@ -155,9 +155,9 @@ async fn a_transit_key_and_settings_changed_elsewhere_are_the_ones_used() {
     assert_eq!(version().await, 1);
     let before = other.snapshot("mounts/").await;
     assert_eq!(post("transit/keys/k/rotate").await.status, 200);
-    assert_eq!(version().await, 2);
     let body = json!({"disable_upsert": true});
     assert_eq!(other.root("POST", "transit/config/keys", Some(body)).await.status, 200);
+    assert_eq!(version().await, 2, "it is in memory now");
     let changed = other.restore("mounts/", &before).await;
     assert_eq!((version().await, changed.len()), (json!(2), 2), "nothing was told yet");
     other.tell(&changed).await;
