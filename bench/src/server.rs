@@ -1,4 +1,4 @@
-//! The server over HTTP: KV 2 reads and writes with no device, one file, three files, and one file beside a device that hangs, next
+//! The server over HTTP: KV 2 reads and writes, and transit encryptions, with no device, one file, three files, and one file beside a device that hangs, next
 //! to a bare HTTP server with the same body. All variants run in turn within a round, so that ratios hold on a machine that drifts.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Server, binary};
 use rustix::process::Signal;
@@ -68,6 +69,8 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
     assert_eq!(server.call("POST", "sys/mounts/secret", Some(mount)).status, 204);
     let secret = json!({"data": {"password": "correct horse battery staple", "port": 5432, "user": "svc"}});
     assert_eq!(server.call("POST", "secret/data/app/db", Some(secret)).status, 200);
+    assert_eq!(server.call("POST", "sys/mounts/transit", Some(json!({"type": "transit"}))).status, 204);
+    assert_eq!(server.call("POST", "transit/keys/app", Some(json!({}))).status, 200);
     let logs: Vec<PathBuf> = (0..devices).map(|index| place.path(format!("audit{index}.log"))).collect();
     for (index, log) in logs.iter().enumerate() {
         server.enable_file(&format!("file{index}"), log);
@@ -125,21 +128,43 @@ fn bare() -> Variant {
     }
 }
 
+/// A kind of load.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Reads of one secret.
+    Read,
+    /// Writes of a secret for each connection.
+    Write,
+    /// Transit encryptions of [`ENCRYPTED`] bytes.
+    Encrypt,
+}
+
+/// How many bytes an encryption is of.
+const ENCRYPTED: usize = 1024;
+
 /// One kind of load on one variant.
-fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> (LoadResult, f64) {
+fn measure(variant: &Variant, connections: usize, effort: Effort, work: Work) -> (LoadResult, f64) {
     let head = format!("Host: localhost\r\nX-Vault-Token: {}\r\n", variant.token);
+    // Base64 of as many zero bytes.
+    let plaintext = format!("{}==", "A".repeat(ENCRYPTED.div_ceil(3) * 4 - 2));
     let before = variant.cpu_nanos();
     let found = load::load(variant.addr, connections, effort.time, 200, |connection, turn, out| {
-        let made = if write {
-            let digits = turn.checked_ilog10().unwrap_or(0) + 1;
-            write!(
-                out,
-                "POST /v1/secret/data/load/{connection} HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n\
+        let made = match work {
+            Work::Write => {
+                let digits = turn.checked_ilog10().unwrap_or(0) + 1;
+                write!(
+                    out,
+                    "POST /v1/secret/data/load/{connection} HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n\
                  {{\"data\":{{\"password\":\"correct horse battery staple\",\"turn\":{turn}}}}}",
-                60 + digits
-            )
-        } else {
-            write!(out, "GET /v1/secret/data/app/db HTTP/1.1\r\n{head}\r\n")
+                    60 + digits
+                )
+            }
+            Work::Read => write!(out, "GET /v1/secret/data/app/db HTTP/1.1\r\n{head}\r\n"),
+            Work::Encrypt => write!(
+                out,
+                "POST /v1/transit/encrypt/app HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{{\"plaintext\":\"{plaintext}\"}}",
+                plaintext.len() + 16
+            ),
         };
         made.expect("memory takes it");
     });
@@ -159,7 +184,7 @@ struct Figures {
 }
 
 /// All rounds of one kind of load; prints a table whose last column is the ratio to the first variant of the same round.
-fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort, write: bool) {
+fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort, work: Work) {
     println!("\n### {title}, {connections} connection(s), {} x {:?}\n", effort.rounds, effort.time);
     println!(
         "| variant | requests/s (median) | p50 µs | p99 µs | server's CPU µs a request | ratio to the first |\n\
@@ -170,7 +195,7 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
         // Each round begins with another variant: what one leaves to the disk must not always slow the same next one.
         for at in (0..variants.len()).map(|at| (at + round) % variants.len()) {
             let (Some(variant), Some(figures)) = (variants.get(at), all.get_mut(at)) else { continue };
-            let (found, cpu_micros) = measure(variant, connections, effort, write);
+            let (found, cpu_micros) = measure(variant, connections, effort, work);
             // The first round warms up.
             if round > 0 {
                 figures.rates.push(found.rate);
@@ -188,6 +213,46 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
         let (rate, cpu_micros) = (median(&mut figures.rates), median(&mut figures.cpu_micros));
         println!("| {} | {rate:.0} | {p50} | {p99} | {cpu_micros:.1} | {to_first:.2} |", variant.name);
     }
+}
+
+/// Encryptions beside reads, in turn within a round, and beside what the cipher alone takes.
+fn encryptions_beside_reads(variants: &[Variant], connections: usize, effort: Effort) {
+    println!(
+        "\n### Transit encryption of {ENCRYPTED} bytes beside KV 2 reads, {connections} connection(s), {} x {:?}\n\n\
+         | variant | reads/s (median) | encryptions/s (median) | ratio |\n|---|---:|---:|---:|",
+        effort.rounds, effort.time
+    );
+    for variant in variants {
+        let (mut reads, mut encryptions) = (Vec::new(), Vec::new());
+        for round in 0..=effort.rounds {
+            let (read, _) = measure(variant, connections, effort, Work::Read);
+            let (encrypted, _) = measure(variant, connections, effort, Work::Encrypt);
+            // The first round warms up.
+            if round > 0 {
+                reads.push(read.rate);
+                encryptions.push(encrypted.rate);
+            }
+        }
+        let of_reads = ratio(&encryptions, &reads);
+        let (read, encrypted) = (median(&mut reads), median(&mut encryptions));
+        println!("| {} | {read:.0} | {encrypted:.0} | {of_reads:.2} |", variant.name);
+    }
+    println!("\nThe cipher alone, one core: {:.0} encryptions/s.", cipher_alone(effort));
+}
+
+/// How often a second one core encrypts so many bytes with AES-256-GCM.
+fn cipher_alone(effort: Effort) -> f64 {
+    let key = UnboundKey::new(&AES_256_GCM, &[1; 32]).map(LessSafeKey::new).expect("a key");
+    let mut plain = [0; ENCRYPTED];
+    let (started, mut count) = (Instant::now(), 0_u64);
+    while started.elapsed() < effort.time {
+        let nonce = Nonce::try_assume_unique_for_key(&(u128::from(count) << 32).to_be_bytes()[..12])
+            .expect("a nonce");
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut plain).expect("it encrypts");
+        std::hint::black_box(tag);
+        count += 1;
+    }
+    count as f64 / started.elapsed().as_secs_f64()
 }
 
 /// Peak and present memory of a server, in MiB.
@@ -229,8 +294,8 @@ pub fn run(effort: Effort) {
     if effort.wants(BARE) {
         variants.push(bare());
     }
-    compare("KV 2 read", &variants, 64, effort, false);
-    compare("KV 2 read", &variants, 1, effort, false);
+    compare("KV 2 read", &variants, 64, effort, Work::Read);
+    compare("KV 2 read", &variants, 1, effort, Work::Read);
     if let Some(Process::Server(server, _)) = variants.get(1).map(|variant| &variant.process) {
         println!(
             "\nOne file, after the loads: {:.1} MiB resident, {:.1} MiB at peak.",
@@ -238,9 +303,12 @@ pub fn run(effort: Effort) {
             memory(server).1
         );
     }
-    drop(variants);
+    let with_transit: Vec<Variant> = variants.drain(..).filter(|variant| variant.name != BARE).collect();
+    encryptions_beside_reads(&with_transit, 64, effort);
+    encryptions_beside_reads(&with_transit, 1, effort);
+    drop(with_transit);
     let durable = "storage \"file\" {\n  path = \"DIR\"\n}";
     let variants = start_all(durable, effort);
-    compare("KV 2 write, embedded store", &variants, 64, effort, true);
-    compare("KV 2 write, embedded store", &variants, 1, effort, true);
+    compare("KV 2 write, embedded store", &variants, 64, effort, Work::Write);
+    compare("KV 2 write, embedded store", &variants, 1, effort, Work::Write);
 }

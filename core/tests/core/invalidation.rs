@@ -146,6 +146,26 @@ async fn the_settings_of_a_versioned_store_changed_elsewhere_hold() {
 }
 
 #[tokio::test]
+async fn a_transit_key_and_settings_changed_elsewhere_are_the_ones_used() {
+    let other = Other::new().await;
+    assert_eq!(other.root("POST", "sys/mounts/transit", Some(json!({"type": "transit"}))).await.status, 204);
+    let post = async |path: &str| other.root("POST", path, Some(json!({"plaintext": ""}))).await;
+    let version = async || post("transit/encrypt/k").await.body["data"]["key_version"].clone();
+    assert_eq!(post("transit/keys/k").await.status, 200);
+    assert_eq!(version().await, 1);
+    let before = other.snapshot("mounts/").await;
+    assert_eq!(post("transit/keys/k/rotate").await.status, 200);
+    let body = json!({"disable_upsert": true});
+    assert_eq!(other.root("POST", "transit/config/keys", Some(body)).await.status, 200);
+    assert_eq!(version().await, 2, "it is in memory now");
+    let changed = other.restore("mounts/", &before).await;
+    assert_eq!((version().await, changed.len()), (json!(2), 2), "nothing was told yet");
+    other.tell(&changed).await;
+    assert_eq!(version().await, 1);
+    assert_eq!(post("transit/encrypt/new").await.status, 200);
+}
+
+#[tokio::test]
 async fn audited_headers_changed_elsewhere_are_the_ones_recorded() {
     let other = Other::new().await;
     let path = "sys/config/auditing/request-headers/x-one";

@@ -53,7 +53,11 @@ enum Proof {
 
 impl Item {
     fn read(item: &Object) -> Result<Self, TransitError> {
-        let input = bytes(item, "input")?.ok_or_else(|| TransitError::rejected("missing input"))?;
+        Self::read_named(item, "missing input")
+    }
+
+    fn read_named(item: &Object, missing: &str) -> Result<Self, TransitError> {
+        let input = bytes(item, "input")?.ok_or_else(|| TransitError::rejected(missing))?;
         let context = bytes(item, "context")?.unwrap_or_default();
         Ok(Self { input, context, key_version: whole(item, "key_version")?, proof: None })
     }
@@ -91,12 +95,14 @@ impl Transit {
             Err(refusal) => return Handled::ready(refusal),
         };
         let public_key = if batch.answer.is_batch() { "publickey" } else { "public_key" };
+        let default = default_version(call.data);
         self.with_key(name, move |key| {
             let entropy = Arc::clone(&unsealed.host.entropy);
             let micros = cost(&key, Operation::Sign, batch.len());
             compute(micros, move || {
                 batch.run(|item| {
-                    let signed = key.sign(item.key_version, &item.input, &item.context, scheme, &entropy)?;
+                    let version = if item.key_version == 0 { default } else { item.key_version };
+                    let signed = key.sign(version, &item.input, &item.context, scheme, &entropy)?;
                     let mut shown =
                         object! { "key_version" => signed.version, "signature" => signed.signature };
                     if let Some(text) = signed.public_key {
@@ -149,24 +155,19 @@ impl Transit {
     pub(super) fn hmac<'a>(&'a self, call: &'a Call<'a>) -> Handled<'a> {
         let (name, in_path) = split(call.captured);
         let read = || {
-            let input = |item: &Object| {
-                let input =
-                    bytes(item, "input")?.ok_or_else(|| TransitError::rejected("missing input for HMAC"))?;
-                Ok((input, whole(item, "key_version")?))
-            };
-            Ok::<_, Refusal>((hmac_algorithm(call.data, in_path)?, read(call, HMAC, input)?))
+            let batch = read(call, HMAC, |item| Item::read_named(item, "missing input for HMAC"))?;
+            Ok::<_, Refusal>((hmac_algorithm(call.data, in_path)?, batch))
         };
         let (algorithm, batch) = match read() {
             Ok(read) => read,
             Err(refusal) => return Handled::ready(refusal),
         };
-        // The version of the body counts for every item that names none.
-        let default = fields::whole(call.data, "key_version").ok().flatten().unwrap_or(0);
+        let default = default_version(call.data);
         self.with_key(name, move |key| {
             compute(cost(&key, Operation::Verify, 1), move || {
-                batch.run(|(input, version)| {
-                    let version = if version == 0 { default } else { version };
-                    Ok(object! { "hmac" => key.hmac(version, &input, algorithm)? })
+                batch.run(|item| {
+                    let version = if item.key_version == 0 { default } else { item.key_version };
+                    Ok(object! { "hmac" => key.hmac(version, &item.input, algorithm)? })
                 })
             })
         })
@@ -174,16 +175,22 @@ impl Transit {
 }
 
 /// Reads a batch, and takes the room for it.
-fn read<T>(
+fn read(
     call: &Call<'_>,
     known: &[&str],
-    item: impl Fn(&Object) -> Result<T, TransitError>,
-) -> Result<Batch<T>, Refusal> {
+    item: impl Fn(&Object) -> Result<Item, TransitError>,
+) -> Result<Batch<Item>, Refusal> {
     let batch = Batch::read(call, known, Failures::AreListed, item)?;
-    match batch.refusal() {
-        Some(refusal) => Err(refusal),
-        None => Ok(batch),
+    if let Some(refusal) = batch.refusal() {
+        return Err(refusal);
     }
+    call.permit.hold_change(batch.readable().map(|item| item.input.len()).sum())?;
+    Ok(batch)
+}
+
+/// The version of the body, which counts for every item that names none.
+fn default_version(data: &Object) -> i64 {
+    fields::whole(data, "key_version").ok().flatten().unwrap_or(0)
 }
 
 /// The hash function that the path, or one of the fields names.
