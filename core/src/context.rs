@@ -35,7 +35,7 @@ impl RequestContext<'_> {
         match &self.verdict {
             Verdict::NoToken => return Some(Refusal::no_valid_token().into()),
             Verdict::Unavailable => return Some(Refusal::internal().into()),
-            Verdict::Denied => return Some(Refusal::denied().into()),
+            Verdict::Denied(_) => return Some(Refusal::denied().into()),
             Verdict::Allowed(_) => {}
         }
         let Some(mount) = &self.route.mount else {

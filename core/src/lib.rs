@@ -73,6 +73,7 @@ mod snapshots;
 mod stored;
 pub mod token;
 pub mod tokens;
+mod trace_context;
 mod versions;
 mod wrap;
 mod wrapping;

@@ -26,6 +26,7 @@ use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
 use crate::token::{Entry as StoredToken, TokenKind, Wrapped};
 use crate::tokens::Caller;
+use crate::trace_context;
 
 pub(crate) use bare::not_stored;
 pub(crate) use refused::refused;
@@ -200,7 +201,7 @@ fn request_error(context: &RequestContext<'_>) -> Option<Template> {
     match (&context.request.refusal, &context.verdict) {
         (Some(refusal), _) => refusal.audit_error,
         (None, Verdict::NoToken) => Some(audit_errors::PERMISSION_DENIED_PLAIN),
-        (None, Verdict::Denied) => Some(audit_errors::PERMISSION_DENIED),
+        (None, Verdict::Denied(_)) => Some(audit_errors::PERMISSION_DENIED),
         (None, Verdict::Unavailable) => Some(audit_errors::INTERNAL_ERROR),
         (None, Verdict::Allowed(_)) => None,
     }
@@ -224,8 +225,12 @@ fn asking<'a>(context: &RequestContext<'a>) -> Auth<'a> {
             granting_policies: decision
                 .map(|decision| Grants::of_root_namespace(decision.granting))
                 .unwrap_or_default(),
+            ..PolicyResults::default()
         }),
-        Verdict::Denied => Some(PolicyResults::default()),
+        Verdict::Denied(policies) => Some(PolicyResults {
+            denying_policies: Grants::of_root_namespace(*policies),
+            ..PolicyResults::default()
+        }),
         Verdict::NoToken | Verdict::Unavailable => None,
     };
     let asking = context.caller.authenticated().map(caller).unwrap_or_default();
@@ -282,6 +287,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     let mount = context.route.mount.as_deref();
     let known = context.caller.authenticated();
     let stated = request.peer.as_ref().map_or(("", 0), Peer::stated_client);
+    let trace = trace_context::of(&request.headers).unwrap_or_default();
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -297,6 +303,8 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         client_certificate_serial_number: Clear::new(request.certificate_serial()),
         client_address: Clear::new(stated.0),
         client_port: stated.1,
+        trace_id: Clear::new(trace.trace_id),
+        parent_id: Clear::new(trace.parent_id),
         wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()

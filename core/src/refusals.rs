@@ -73,6 +73,6 @@ pub(crate) fn count_over_quota(context: &RequestContext<'_>) {
 /// Whether a request is refused by what is known before it is recorded. One without a valid token counts even where it needs
 /// none: anybody can send it.
 fn is_refused(context: &RequestContext<'_>) -> bool {
-    let refused = matches!(context.verdict, Verdict::Denied | Verdict::NoToken);
+    let refused = matches!(context.verdict, Verdict::Denied(_) | Verdict::NoToken);
     refused || context.request.refusal.is_some() || matches!(context.caller, Reservation::Refused)
 }

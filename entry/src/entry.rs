@@ -145,6 +145,8 @@ impl<'a> Entry<'a> {
             remote_port: self.request.remote_port,
             client_address: self.request.client_address,
             client_port: self.request.client_port,
+            trace_id: self.request.trace_id,
+            parent_id: self.request.parent_id,
             ..Request::default()
         };
         let response = Some(Response { status_code: response.status_code, ..Response::default() });

@@ -224,8 +224,9 @@ register! {
     policy_results {
         ALLOWED: Flag, "allowed", always, "the decision";
         GRANTING_POLICIES: ObjectList -> "granting_policy", "granting_policies", set, "which policies granted it";
+        DENYING_POLICIES: ObjectList -> "granting_policy", "denying_policies", set, "whose rule for the path does not allow it; none where no policy has a rule for the path";
     }
-    /// A policy that granted the request.
+    /// A policy that granted the request, or denied it.
     granting_policy {
         NAME: Clear, "name", set, "a name that an operator chose";
         NAMESPACE_ID: Clear, "namespace_id", set, "an id made by the server";
@@ -259,6 +260,8 @@ register! {
         DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and why: which limit it exceeded, or `unauthenticated`";
         CLIENT_ADDRESS: Clear, "client_address", set, "the client's address as a trusted proxy stated it; `remote_address` is then the proxy's";
         CLIENT_PORT: Number, "client_port", set, "the client's port as that proxy stated it";
+        TRACE_ID: Clear, "trace_id", set, "32 hex digits of a `traceparent` header, checked; joins the entries of a trace to other logs";
+        PARENT_ID: Clear, "parent_id", set, "16 hex digits of that header: the span of the caller";
     }
     /// A namespace.
     namespace {

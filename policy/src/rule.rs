@@ -70,6 +70,8 @@ pub(crate) struct Terms {
 /// The merged rule of one pattern.
 pub struct Rule {
     pattern: Box<str>,
+    /// The policies that this rule comes from, in the order of the token's policies; of one that denies, that one.
+    policies: Vec<Arc<str>>,
     /// The policies that grant each capability, in the order of the token's policies.
     granting: Vec<(Capability, Vec<Arc<str>>)>,
     terms: Terms,
@@ -78,12 +80,22 @@ pub struct Rule {
 impl Rule {
     /// A rule for the pattern of another, to be merged.
     pub(crate) fn like(rule: &PathRule) -> Self {
-        Self { pattern: rule.text.as_str().into(), granting: Vec::new(), terms: Terms::default() }
+        Self {
+            pattern: rule.text.as_str().into(),
+            policies: Vec::new(),
+            granting: Vec::new(),
+            terms: Terms::default(),
+        }
     }
 
     /// The path as the policies have it, with its wildcards.
     pub fn pattern(&self) -> &str {
         &self.pattern
+    }
+
+    /// The policies that this rule comes from, in the order of the token's policies; of one that denies, that one.
+    pub fn policies(&self) -> &[Arc<str>] {
+        &self.policies
     }
 
     /// The policies that grant this capability, in the order of the token's policies; for
@@ -106,7 +118,11 @@ impl Rule {
         if more.capabilities.contains(Capability::Deny) {
             *terms = Terms { capabilities: Capabilities::DENY, ..Terms::default() };
             self.granting = vec![(Capability::Deny, vec![Arc::clone(policy)])];
+            self.policies = vec![Arc::clone(policy)];
             return;
+        }
+        if self.policies.last() != Some(policy) {
+            self.policies.push(Arc::clone(policy));
         }
         terms.capabilities = terms.capabilities.union(more.capabilities);
         for capability in more.capabilities.iter() {

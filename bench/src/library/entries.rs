@@ -68,6 +68,7 @@ impl SampleData {
             policy_results: Some(PolicyResults {
                 allowed: true,
                 granting_policies: Grants::of_root_namespace(&self.policies[1..]),
+                ..PolicyResults::default()
             }),
             token_type: TokenType::Service,
             token_ttl: 2_764_800,

@@ -11,7 +11,7 @@ use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
 use serde_json::json;
 
-use crate::kit::{TestServer, ask};
+use crate::kit::{TestServer, ask, entries};
 
 const LIST: &str = include_str!("compatibility/routes.txt");
 const BEGIN: &str =
@@ -180,8 +180,17 @@ fn the_compatibility_document_says_what_the_rows_say() {
     }
 }
 
+/// How a route was answered.
+struct Answered {
+    status: u16,
+    error: String,
+    text: String,
+    /// Type, operation and type of the mount of each entry.
+    recorded: Vec<[String; 3]>,
+}
+
 /// A world of its own for each: some routes seal, or revoke.
-async fn answer(route: &Upstream, method: &str, kind: Option<&EngineKind>) -> (u16, String, String) {
+async fn answer(route: &Upstream, method: &str, kind: Option<&EngineKind>) -> Answered {
     let world = TestServer::new().await;
     let mut path = asked(route.path);
     let enabled = match kind.map(|kind| &kind.mounting) {
@@ -199,10 +208,35 @@ async fn answer(route: &Upstream, method: &str, kind: Option<&EngineKind>) -> (u
     if method == "LIST" && !path.ends_with('/') {
         path.push('/');
     }
+    let device = world.device("test/", false).await;
     let request = ask(method, &path).token(&world.root);
     let body = matches!(method, "POST" | "PUT" | "PATCH");
     let said = world.send(if body { request.json(&json!({})) } else { request }).await;
-    (said.status, said.error().to_owned(), said.text)
+    let facts = |entry: serde_json::Value| {
+        let fact = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let request = &entry["request"];
+        [fact(&entry["type"]), fact(&request["operation"]), fact(&request["mount_type"])]
+    };
+    let recorded = entries(&device).into_iter().map(facts).collect();
+    Answered { status: said.status, error: said.error().to_owned(), text: said.text, recorded }
+}
+
+/// The request went to an engine of this kind, and its entries say for what; a route that is not recorded has none.
+fn assert_it_reached(kind: &EngineKind, method: &str, recorded: &[[String; 3]], what: &str) {
+    let types: Vec<&str> = recorded.iter().map(|[of, ..]| of.as_str()).collect();
+    assert!(matches!(types[..], [] | ["request"] | ["request", "response"]), "{what}: {recorded:?}");
+    for [_, operation, mount] in recorded {
+        let wanted: &[&str] = match method {
+            "GET" => &["read"],
+            "LIST" => &["list"],
+            "POST" | "PUT" => &["create", "update"],
+            "PATCH" => &["patch"],
+            "DELETE" => &["delete"],
+            other => &[if other == "HEAD" { "header" } else { "" }],
+        };
+        assert!(wanted.contains(&operation.as_str()), "{what}: {recorded:?}");
+        assert_eq!(mount, kind.name, "{what}");
+    }
 }
 
 #[tokio::test]
@@ -216,13 +250,22 @@ async fn every_route_of_the_compatibility_document_is_answered_as_it_says() {
                 Verdict::Answered { kind } => Some(*kind),
                 _ => kind_of(route.path).ok().map(|(kind, _)| kind),
             };
-            let (status, error, text) = answer(&route, method, kind).await;
+            let Answered { status, error, text, recorded } = answer(&route, method, kind).await;
             match verdict {
-                Verdict::Answered { .. } => {
-                    let is_unsupported = status == 404 && error.contains("unsupported");
+                Verdict::Answered { kind } => {
+                    let is_unsupported =
+                        status == 404 && (error.contains("unsupported") || error.starts_with("no handler"));
                     assert!(status < 500 && status != 405 && !is_unsupported, "{what}: {status} {text}");
+                    // An answer with an error says which value is wrong, or what is not there.
+                    let is_explained = status < 400 || status == 404 || !error.trim().is_empty();
+                    assert!(is_explained || method == &"HEAD", "{what}: {status} {text}");
+                    assert_it_reached(kind, method, &recorded, &what);
                 }
-                Verdict::Refused(why) => assert_eq!((status, error.as_str()), (400, why), "{what}"),
+                Verdict::Refused(why) => {
+                    assert_eq!((status, error.as_str()), (400, why), "{what}");
+                    assert!(!why.trim().is_empty(), "{what}");
+                    assert_eq!(recorded.len(), 2, "{what}: a refusal is on record: {recorded:?}");
+                }
                 Verdict::NotBuilt => {
                     let unsupported = matches!(status, 404 | 405) && error.contains("unsupported");
                     assert!(unsupported, "{what}: {status} {text}");

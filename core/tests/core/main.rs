@@ -21,6 +21,7 @@ mod compatibility;
 mod engines;
 mod existence;
 mod extending;
+mod facts_on_record;
 mod far_storage;
 mod forwarding;
 mod identity;

@@ -84,7 +84,13 @@ async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bo
         }
     };
     assert_eq!(entries.len(), expected, "{what}");
+    if let [request, response] = &entries[..] {
+        assert_eq!((&request["type"], &response["type"]), (&json!("request"), &json!("response")), "{what}");
+        assert_eq!(request["request"]["id"], response["request"]["id"], "{what}");
+        assert_eq!(response["response"]["status_code"], status, "{what}");
+    }
     for entry in &entries {
+        assert!(entry["request"]["id"].as_str().is_some_and(|id| id.len() == 36), "{what}");
         let recorded = entry["request"]["path"].as_str().unwrap();
         let same = if matches!(route.captured, Captured::Secret | Captured::SecretEnd) {
             recorded.contains("hmac-sha256:")

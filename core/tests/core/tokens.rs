@@ -3,6 +3,7 @@
 mod api;
 mod roles;
 mod store;
+mod uses;
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -114,9 +114,11 @@ pub struct PolicyResults<'a> {
     pub allowed: bool,
     /// The policies that granted it.
     pub granting_policies: Grants<'a>,
+    /// The policies whose rule for the path won and does not allow it; none where none has a rule for it.
+    pub denying_policies: Grants<'a>,
 }
 
-/// A policy that granted a request.
+/// A policy that granted a request, or denied it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrantingPolicy<'a> {
     /// Its name.
@@ -129,7 +131,7 @@ pub struct GrantingPolicy<'a> {
     pub kind: Clear<'a>,
 }
 
-/// The policies that granted a request, in order.
+/// The policies that granted a request, or denied it, in order.
 pub type Grants<'a> = List<'a, GrantingPolicy<'a>>;
 
 impl<'a> Grants<'a> {

@@ -48,6 +48,10 @@ pub struct Request<'a> {
     pub client_address: Clear<'a>,
     /// The client's port, where that proxy stated it; 0 is left out.
     pub client_port: u16,
+    /// The id of the trace that the request belongs to, as its `traceparent` header says: 32 lower-case hex digits.
+    pub trace_id: Clear<'a>,
+    /// The span in which the caller made the request, as that header says: 16 lower-case hex digits.
+    pub parent_id: Clear<'a>,
     /// Whether no valid token came with it. What such a client sends must not be found again in the hashes of the log:
     /// its data is written as a summary (unless [`Data::of_credentials`] says otherwise), what is hashed elsewhere is
     /// hashed together with [`id`](Self::id) if it does not look like a token, and a long path is cut. It is not written

@@ -106,6 +106,7 @@ members! {
     PolicyResults<'a> as policy_results {
         ALLOWED: flag allowed;
         GRANTING_POLICIES: objects granting_policies;
+        DENYING_POLICIES: objects denying_policies;
     }
     GrantingPolicy<'a> as granting_policy {
         NAME: clear name;
@@ -139,6 +140,8 @@ members! {
         DATA_OVER_LIMIT: over_limit data.exceeded;
         CLIENT_ADDRESS: clear client_address;
         CLIENT_PORT: number client_port;
+        TRACE_ID: clear trace_id;
+        PARENT_ID: clear parent_id;
     }
     Namespace<'a> as namespace {
         ID: clear id;

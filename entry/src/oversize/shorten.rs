@@ -87,6 +87,8 @@ impl Level {
                     | "client_token"
                     | "client_token_accessor"
                     | "namespace"
+                    | "trace_id"
+                    | "parent_id"
             ),
             "response" => matches!(key, "auth" | "secret" | "wrap_info"),
             "wrap_info" => key != "creation_path",

@@ -60,7 +60,11 @@ fn entries<'a>(
         ..Auth::default()
     };
     let granted = |policies| {
-        Some(PolicyResults { allowed: true, granting_policies: Grants::of_root_namespace(policies) })
+        Some(PolicyResults {
+            allowed: true,
+            granting_policies: Grants::of_root_namespace(policies),
+            ..PolicyResults::default()
+        })
     };
     let auths = [
         auth(granted(&policies[..1]), 0, false),

@@ -305,6 +305,7 @@ fn the_end_to_end_line_hashed_and_raw() {
             policy_results: Some(PolicyResults {
                 allowed: true,
                 granting_policies: Grants::of_root_namespace(&["root"]),
+                ..PolicyResults::default()
             }),
             token_type: TokenType::Service,
             token_issue_time: Some(Time::parse("2024-01-01T00:00:00Z").unwrap().into()),

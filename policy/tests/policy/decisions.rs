@@ -104,6 +104,7 @@ fn deny_wins_over_other_policies_for_the_same_path_only() {
         assert_eq!(decision.refusal, Some(Refusal::Capability));
         let rule = decision.rule.unwrap();
         assert_eq!(rule.pattern(), "a/*");
+        assert_eq!(rule.policies().iter().map(AsRef::as_ref).collect::<Vec<_>>(), ["two"]);
         assert_eq!(rule.granting(Capability::Deny).iter().map(AsRef::as_ref).collect::<Vec<_>>(), ["two"]);
     }
 }
