@@ -165,10 +165,10 @@ fn the_command_line_says_what_is_accepted_where_the_api_does_not() {
         ),
         ("audit hash nosuch x".to_owned(), "\"audit list\" lists the audit devices."),
         ("audit hash -salt=zz x".to_owned(), "\"audit salts\" lists the ids of salts."),
-        ("secrets enable nosuch".to_owned(), "\"secrets enable -version=2 kv\""),
+        ("secrets enable nosuch".to_owned(), "\"plugin list\" lists the secrets engines and login methods"),
         ("secrets enable -version=7 kv".to_owned(), "Accepted: 1 or 2."),
         ("secrets enable -local=maybe kv".to_owned(), "Accepted: true or false, as in -local=true."),
-        ("token create -type=foo".to_owned(), "Accepted: service."),
+        ("token create -type=foo".to_owned(), "Accepted: service or batch."),
         (
             "kv put -cas=7 secret/app a=b".to_owned(),
             "must be the current version, or 0 if the secret does not exist",
