@@ -9,6 +9,7 @@ mod journey;
 mod leases;
 mod library;
 mod load;
+mod logins;
 mod memory;
 mod server;
 mod starving;
@@ -20,13 +21,14 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|journey|leases|server|starving|trail|all] [--smoke] [--rounds N] [--seconds S]
-                      [--only NAME] [--count N]
+Usage: onrecord-bench [library|devices|journey|leases|logins|server|starving|trail|all] [--smoke] [--rounds N]
+                      [--seconds S] [--only NAME] [--count N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
   journey       the server without HTTP: nanoseconds and allocations of a request
   leases        what a look-up, a renewal and a revocation cost with up to a million leases
+  logins        logins by name and password, beside the hash of the password alone
   server        the server over HTTP: reads and writes, with and without devices
   starving      memory, and small reads of others, while one client attacks
   trail         the checker of logs: gigabytes a second of one core, and memory
@@ -50,7 +52,8 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "journey" | "leases" | "server" | "starving" | "trail" | "all" => {
+            "library" | "devices" | "journey" | "leases" | "logins" | "server" | "starving" | "trail"
+            | "all" => {
                 wanted = word;
             }
             "--smoke" => effort = Effort::SMOKE,
@@ -76,6 +79,9 @@ fn main() {
     }
     if part("leases") {
         leases::run(effort);
+    }
+    if part("logins") {
+        logins::run(effort);
     }
     if part("server") {
         server::run(effort);
