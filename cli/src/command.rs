@@ -82,6 +82,11 @@ impl Command {
         http.iter().chain(self.output.flags()).chain(self.flags)
     }
 
+    /// Those that help, the manual and completions name.
+    pub fn listed_flags(&self) -> impl Iterator<Item = &'static Flag> {
+        self.all_flags().filter(|flag| !flag.unlisted)
+    }
+
     /// The first given flag that is refused by its row.
     pub(crate) fn refused_flag(&self, invocation: &Invocation) -> Option<&'static Flag> {
         self.all_flags().find(|flag| !flag.refused.is_empty() && invocation.has(flag.name))

@@ -61,7 +61,7 @@ fn places() -> Vec<Place> {
         Place { words, choices: choices.collect() }
     });
     let of_commands = table::listed().map(|command| {
-        let choices = command.all_flags().map(|flag| {
+        let choices = command.listed_flags().map(|flag| {
             let kind = if flag.kind == FlagKind::Bool { ChoiceKind::Switch } else { ChoiceKind::Valued };
             Choice { text: format!("-{}", flag.name), about: flag.about, kind }
         });

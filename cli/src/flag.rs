@@ -48,6 +48,8 @@ pub struct Flag {
     pub about: &'static str,
     /// For a flag that users of other servers know and that is refused here: why, and what to do instead; else empty.
     pub refused: &'static str,
+    /// Sent as other servers' clients do, with nothing here that would heed it: no help names it.
+    pub unlisted: bool,
 }
 
 macro_rules! constructors {
@@ -70,7 +72,7 @@ pub(crate) use setters;
 
 impl Flag {
     const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
-        Self { name, alias: "", kind, default: "", variable: "", about, refused: "" }
+        Self { name, alias: "", kind, default: "", variable: "", about, refused: "", unlisted: false }
     }
 
     /// A flag that is false by default.
@@ -80,7 +82,8 @@ impl Flag {
 
     constructors!(text: Text, texts: Texts, pairs: Pairs, duration: Duration, integer: Integer);
     setters!(
-        default: &'static str, variable: &'static str, alias: &'static str, refused: &'static str
+        default: &'static str, variable: &'static str, alias: &'static str, refused: &'static str,
+        unlisted: bool
     );
 }
 
@@ -128,12 +131,14 @@ pub(crate) const HTTP_FLAGS: &[Flag] = &[
         "header",
         "Header to send, as NAME=VALUE. May be given several times. Names that begin with X-Vault- are reserved.",
     ),
-    Flag::texts("mfa", "Code of a second factor to send. May be given several times.").variable("MFA"),
-    Flag::text("namespace", "Namespace of the request.").alias("ns").variable("NAMESPACE"),
+    Flag::texts("mfa", "Code of a second factor to send. May be given several times.")
+        .variable("MFA")
+        .unlisted(true),
+    Flag::text("namespace", "Namespace of the request.").alias("ns").variable("NAMESPACE").unlisted(true),
     Flag::bool("non-interactive", "Do not prompt, and do not read standard input."),
     Flag::bool("output-curl-string", "Print the request as a curl command instead of sending it."),
     Flag::bool("output-policy", "Print a policy that allows the request, instead of sending the request."),
-    Flag::bool("policy-override", "Ask the server to override a soft-mandatory policy."),
+    Flag::bool("policy-override", "Ask the server to override a soft-mandatory policy.").unlisted(true),
     Flag::text("tls-server-name", "Name to verify in the server's certificate, instead of the host in the address.")
         .variable("TLS_SERVER_NAME"),
     Flag::bool(

@@ -113,7 +113,7 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
         return;
     }
     push_line(out, &format!("{title}:\n"));
-    let mut sorted: Vec<&Flag> = flags.iter().collect();
+    let mut sorted: Vec<&Flag> = flags.iter().filter(|flag| !flag.unlisted).collect();
     sorted.sort_by_key(|flag| flag.name);
     for flag in sorted {
         let value = match flag.kind.name() {

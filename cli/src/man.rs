@@ -53,7 +53,7 @@ fn command(command: &Command) -> (String, String) {
     if !command.about.is_empty() {
         page.section("DESCRIPTION").paragraphs(command.about);
     }
-    let mut flags: Vec<&Flag> = command.all_flags().collect();
+    let mut flags: Vec<&Flag> = command.listed_flags().collect();
     flags.sort_by_key(|flag| flag.name);
     if !flags.is_empty() {
         page.section("OPTIONS");

@@ -18,7 +18,7 @@ fn every_command_has_help_with_an_example() {
         let usage = format!("Usage: onrecord {}", command.words);
         assert!(outcome.stdout.starts_with(&usage), "{}", outcome.stdout);
         assert!(outcome.stdout.contains("      $ onrecord "), "{} shows no example", command.words);
-        for flag in command.all_flags() {
+        for flag in command.listed_flags() {
             assert!(
                 outcome.stdout.contains(&format!("\n  -{}", flag.name)),
                 "{} lacks -{}",
@@ -100,4 +100,15 @@ fn the_main_help_lists_what_there_is() {
 fn called_as_vault_the_texts_say_vault() {
     let outcome = cli().called("vault").run(&["audit", "-h"]);
     assert!(outcome.stdout.starts_with("Usage: vault audit"), "{}", outcome.stdout);
+}
+
+#[test]
+fn flags_that_nothing_here_heeds_are_taken_and_not_advertised() {
+    for words in [["audit", "list", "-h"], ["kv", "put", "-h"], ["token", "create", "-h"]] {
+        let help = cli().run(&words);
+        for flag in ["-mfa", "-namespace", "-policy-override"] {
+            assert!(!help.stdout.contains(flag), "{words:?}: {flag}");
+        }
+        assert!(help.stdout.contains("-wrap-ttl=<duration>"), "{words:?}");
+    }
 }
