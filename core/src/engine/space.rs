@@ -127,10 +127,20 @@ impl Space {
             return Err(Refusal::unsupported_path());
         }
         let held = permit.held();
+        let mut turn = None;
         for attempt in 0..TRIES {
             permit.shrink_to(held);
             let existing = existing.filter(|_| attempt == 0);
+            if turn.is_none() {
+                turn = Some(self.view.lock(key).await.map_err(refused)?);
+            }
             let (result, commit) = self.attempt(key, existing, permit, &mut decide).await?;
+            // It orders the changes of a key up to their place in the line of commits, not their commits. Once refused, a change
+            // keeps it to the end: it may have been decided on one before it that was refused, too, and while others come
+            // between, that could happen again and again. The next time, all that was before it in the line is settled.
+            if attempt == 0 {
+                turn = None;
+            }
             match commit.await {
                 Ok(()) => return Ok(result),
                 Err(CommitError::Conflict(_)) => {}
@@ -140,7 +150,7 @@ impl Space {
         Err(failed(&"changes that a change counted on were refused again and again"))
     }
 
-    /// The lock orders the changes of a key up to their place in the line of commits, not their commits.
+    /// Decides a change, whose turn it is, and puts it into the line of commits.
     async fn attempt<T>(
         &self,
         key: &str,
@@ -148,7 +158,6 @@ impl Space {
         permit: &Permit,
         decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
-        let _turn = self.view.lock(key).await.map_err(refused)?;
         let read;
         let kept = existing.and_then(|existing| existing.kept.as_ref());
         let (old, seen) = match kept.filter(|(_, seen)| self.view.is_latest(key, seen)) {

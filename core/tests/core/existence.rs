@@ -96,3 +96,24 @@ async fn of_many_creations_of_one_key_one_succeeds() {
         assert_eq!(found.body["data"]["current_version"], 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_of_one_key_without_a_pause_are_all_answered() {
+    let (world, _device, token) = world("\"create\", \"update\"").await;
+    let world = std::sync::Arc::new(world);
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (world, token) = (std::sync::Arc::clone(&world), token.clone());
+            tokio::spawn(async move {
+                for _ in 0..400 {
+                    let write = ask("POST", "two/data/key").token(&token);
+                    let answer = world.send(write.json(&json!({"data": {"a": "b"}}))).await;
+                    assert_eq!(answer.status, 200, "{}", answer.body);
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
