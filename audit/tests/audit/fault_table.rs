@@ -160,12 +160,7 @@ impl Cell {
     }
 
     fn until(&self, what: &str, met: impl Fn() -> bool) {
-        let begun = std::time::Instant::now();
-        while !met() {
-            assert!(begun.elapsed() < Duration::from_mins(1), "{}: {what}", self.name());
-            // Between two looks at the condition.
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        crate::kit::until(&format!("{}: {what}", self.name()), met);
     }
 
     fn set(&self, fault: Fault) {

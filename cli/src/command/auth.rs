@@ -4,10 +4,7 @@
 pub(crate) mod help;
 
 use crate::command::mount::{self, Class};
-use crate::command::{
-    Command, CommandResult, Flag, Invocation, Output, Session, exactly, reject_dot_segments, sanitize,
-    with_slash,
-};
+use crate::command::{Command, CommandResult, Flag, Invocation, Output, Session, exactly};
 use onrecord_value::{Object, Value, duration};
 
 const DESCRIPTION: Flag = Flag::text("description", "Text that \"auth list\" shows.");
@@ -111,10 +108,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [kind] = exactly(&invocation.arguments)?;
-    let kind = kind.trim();
-    let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
-    let shown = with_slash(reject_dot_segments(path)?);
+    let (kind, shown) = mount::to_enable(invocation)?;
     let body = mount::enable_body(invocation, kind);
     let client = session.client(invocation)?;
     session.call(client.auth_enable(&shown, body), format!("Error enabling {kind} auth: "))?;
@@ -122,16 +116,14 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 }
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(&sanitize(path)?);
+    let shown = mount::path(invocation)?;
     let client = session.client(invocation)?;
     session.call(client.auth_disable(&shown), format!("Error disabling auth method at {shown}: "))?;
     session.done(format!("Success! Disabled the auth method (if it existed) at: {shown}"))
 }
 
 fn tune(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(&sanitize(path)?);
+    let shown = mount::path(invocation)?;
     let mut body = mount::tune_body(invocation);
     let lockout = lockout(invocation);
     if !lockout.is_empty() {

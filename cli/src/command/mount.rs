@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::command::{CommandResult, Failure, Flag, Invocation, Session, exactly, sanitize, with_slash};
+use crate::command::{
+    CommandResult, Failure, Flag, Invocation, Session, exactly, reject_dot_segments, sanitize, with_slash,
+};
 use crate::printer::{plain, table};
 use onrecord_client::Client;
 use onrecord_value::{GoDuration, Object, Value, duration, object};
@@ -69,6 +71,20 @@ fn options(invocation: &Invocation) -> Object {
         options.insert("version", version.to_string());
     }
     options
+}
+
+/// The type that `enable` mounts, and the path for it: -path, or the type.
+pub(super) fn to_enable(invocation: &Invocation) -> Result<(&str, String), Failure> {
+    let [kind] = exactly(&invocation.arguments)?;
+    let kind = kind.trim();
+    let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
+    Ok((kind, with_slash(reject_dot_segments(path)?)))
+}
+
+/// The path of the mount that `disable` and `tune` are about.
+pub(super) fn path(invocation: &Invocation) -> Result<String, Failure> {
+    let [path] = exactly(&invocation.arguments)?;
+    Ok(with_slash(&sanitize(path)?))
 }
 
 /// The body that mounts a type.

@@ -2,10 +2,7 @@
 //! Never in it: what an engine does.
 
 use crate::command::mount::{self, Class};
-use crate::command::{
-    Command, CommandResult, Flag, Invocation, Output, Session, exactly, reject_dot_segments, sanitize,
-    with_slash,
-};
+use crate::command::{Command, CommandResult, Flag, Invocation, Output, Session, exactly};
 
 const DESCRIPTION: Flag = Flag::text("description", "Text that \"secrets list\" shows.");
 const VERSION: Flag = Flag::integer("version", "Version of the key/value engine: 1 or 2.");
@@ -81,10 +78,7 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [kind] = exactly(&invocation.arguments)?;
-    let kind = kind.trim();
-    let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
-    let shown = with_slash(reject_dot_segments(path)?);
+    let (kind, shown) = mount::to_enable(invocation)?;
     let body = mount::enable_body(invocation, kind);
     let client = session.client(invocation)?;
     session.call(client.mount(&shown, body), "Error enabling: ")?;
@@ -92,16 +86,14 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 }
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(&sanitize(path)?);
+    let shown = mount::path(invocation)?;
     let client = session.client(invocation)?;
     session.call(client.unmount(&shown), format!("Error disabling secrets engine at {shown}: "))?;
     session.done(format!("Success! Disabled the secrets engine (if it existed) at: {shown}"))
 }
 
 fn tune(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(&sanitize(path)?);
+    let shown = mount::path(invocation)?;
     let body = mount::tune_body(invocation);
     let client = session.client(invocation)?;
     session.call(
