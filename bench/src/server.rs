@@ -240,7 +240,7 @@ fn encryptions_beside_reads(variants: &[Variant], connections: usize, effort: Ef
     println!("\nThe cipher alone, one core: {:.0} encryptions/s.", cipher_alone(effort));
 }
 
-/// How often a second one core encrypts so many bytes with AES-256-GCM.
+/// Encryptions of [`ENCRYPTED`] bytes with AES-256-GCM per second, on one core.
 fn cipher_alone(effort: Effort) -> f64 {
     let key = UnboundKey::new(&AES_256_GCM, &[1; 32]).map(LessSafeKey::new).expect("a key");
     let mut plain = [0; ENCRYPTED];

@@ -1,6 +1,6 @@
 //! The `traceparent` header of W3C Trace Context: which trace a request belongs to, and in which span its caller made it. It is
 //! put on record and changes nothing else.
-//! Never in it: `tracestate`, which is the text of whoever passed the request on, or spans of this server.
+//! Never in it: `tracestate`, which any system that passed the request on may have written, or spans of this server.
 
 use crate::exchange::Headers;
 

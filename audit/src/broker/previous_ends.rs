@@ -42,7 +42,7 @@ impl PreviousEnds {
         known.newest.iter().filter_map(|boot| Some((*boot, *known.last.get(boot)?))).collect()
     }
 
-    /// Notes a number that was given to an entry, whoever lacks it.
+    /// Notes a number that was given to an entry, even if every device lacks it.
     pub(crate) fn note_lost(&self, boot: Boot, seq: u64) {
         let mut known = lock(&self.known);
         let last = known.last.entry(boot).or_insert(seq);

@@ -184,7 +184,7 @@ impl Pki {
         change.await
     }
 
-    /// Counts a change of what is revoked, so that a list is made anew.
+    /// Counts a change of what is revoked, so that the next list is made from it.
     async fn count_change(&self, issuer: &str, permit: &Permit, now: i64) -> Result<Revoked, Refusal> {
         let key = revoked_key(issuer);
         let change = self.space.change(&key, None, permit, |stored, draft| {
