@@ -90,6 +90,7 @@ pub mod broker;
 mod cause;
 mod clock;
 pub mod device;
+pub mod evidence;
 pub mod guide;
 mod health_tracker;
 mod loss;
@@ -110,4 +111,5 @@ pub use broker::{
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
+pub use evidence::EvidenceConfig;
 pub use wait::Wait;

@@ -324,7 +324,7 @@ fn plan(numbers: u64) -> impl Strategy<Value = Plan> {
 
 /// The same cases each time: one that fails is a bug to look at, and no reason to run the tests again. `PROPTEST_RNG_SEED` and
 /// `PROPTEST_CASES` try others.
-fn cases() -> ProptestConfig {
+pub(crate) fn cases() -> ProptestConfig {
     let given = ProptestConfig::default();
     let cases = std::env::var_os("PROPTEST_CASES").map_or(40, |_| given.cases);
     let rng_seed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(57) } else { given.rng_seed };
