@@ -5,6 +5,46 @@
 //! A device hands over what it wrote, and a thread of its own hashes, writes tiles and signs. No request waits for it: a
 //! folder that is slow, full or cannot be written holds up nothing.
 //!
+//! A service gives each of its devices a name and a key. The key is an Ed25519 key in memory (feature `ed25519`), or anything
+//! that signs: a module of hardware, a key service.
+//!
+//! ```
+//! # #[cfg(feature = "ed25519")] {
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use onrecord_audit::entry::{Entry, Formatter};
+//! use onrecord_audit::evidence::{Checkpoint, Ed25519Key, EvidenceConfig, Note, Signer, StoreReader, origin};
+//! use onrecord_audit::{
+//!     Broker, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait, salt_file,
+//! };
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! # let log = folder.join("audit.log").to_str().ok_or("not UTF-8")?.to_owned();
+//! // Kept as the service keeps its secrets: `Ed25519Key::from_seed` has it back.
+//! let key = Arc::new(Ed25519Key::generate()?);
+//! let evidence = EvidenceConfig::new(origin("shop.example.com", "file/"), key);
+//!
+//! let broker = Broker::builder().build()?;
+//! let options = DeviceOptions::parse("file", &[("file_path".to_owned(), log)].into())?;
+//! let device = options.open(&Placement::api(), Arc::new(SystemClock::new()))?;
+//! let formatter = Formatter::new(options.form, Arc::new(salt_file::read_or_create(folder.join("salt"))?));
+//! broker.restore(DeviceConfig::new("file/", device, formatter).evidence(evidence))?;
+//! broker.record_request(&Entry::default()).wait()?;
+//!
+//! // A checkpoint is made each second in which something was written, at the end, and on demand. To be kept elsewhere.
+//! let signed = broker.checkpoint("file/", Duration::from_secs(5))?;
+//! let (_, evidence) = broker.evidence().remove(0);
+//! let checked = Checkpoint::verify(&Note::parse(&signed.note)?, &[evidence.verifier()])?;
+//! assert_eq!((checked.origin.as_str(), checked.size), ("shop.example.com/file", 1));
+//! // The tiles lie in `audit.log.tlog`, for any tool that reads tlog-tiles.
+//! let reader = evidence.reader().ok_or("no tree")?;
+//! assert!(reader.read("tile/entries/000.p/1")?.is_some());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Never in it: the formats of the tree (`onrecord-evidence`), verification of a log, where the key is kept.
 
 mod attribute;
@@ -189,6 +229,7 @@ pub struct DeviceEvidence {
     clock: Arc<dyn Clock>,
     sink: Sink,
     kept: AtomicBool,
+    signer: Mutex<Arc<dyn Signer>>,
     keeper: Mutex<Option<Arc<Keeper>>>,
 }
 
@@ -200,7 +241,8 @@ impl fmt::Debug for DeviceEvidence {
 
 impl DeviceEvidence {
     pub(crate) fn new(config: EvidenceConfig, clock: Arc<dyn Clock>, sink: Sink) -> Self {
-        Self { config, clock, sink, kept: AtomicBool::new(false), keeper: Mutex::new(None) }
+        let signer = Mutex::new(Arc::clone(&config.signer));
+        Self { config, clock, sink, kept: AtomicBool::new(false), signer, keeper: Mutex::new(None) }
     }
 
     fn keeper(&self) -> Option<Arc<Keeper>> {
@@ -223,12 +265,16 @@ impl DeviceEvidence {
 
     /// The key with which the signatures of its checkpoints are checked.
     pub fn verifier(&self) -> VerifierKey {
-        let signer = self.keeper().map_or_else(|| Arc::clone(&self.config.signer), |keeper| keeper.signer());
-        signer.verifier(&self.config.origin)
+        self.signer().verifier(&self.config.origin)
+    }
+
+    fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&lock(&self.signer))
     }
 
     /// Has the next checkpoints signed by another key.
     pub fn set_signer(&self, signer: Arc<dyn Signer>) {
+        *lock(&self.signer) = Arc::clone(&signer);
         if let Some(keeper) = self.keeper() {
             keeper.set_signer(signer);
         }

@@ -108,7 +108,7 @@ impl Keeper {
         file: OpenedFile,
     ) -> Option<Arc<Self>> {
         let mut keepers = lock(&KEEPERS);
-        let signer = Arc::clone(&evidence.config.signer);
+        let signer = evidence.signer();
         let same = |keeper: &&Arc<Self>| {
             keeper.key == key
                 && keeper.origin == evidence.config.origin
@@ -292,8 +292,15 @@ impl Keeper {
 
 /// What the thread asks and says.
 impl Keeper {
-    /// Waits for the next thing to do. `due`: when the next checkpoint is; `takes`: whether there is room for lines.
-    pub(super) fn next(&self, due: &mut Option<Instant>, interval: Duration, takes: bool) -> Round {
+    /// Waits for the next thing to do. `due`: when the next checkpoint is; `spare`: a buffer for the lines that follow, if
+    /// there is room for those that wait.
+    pub(super) fn next(
+        &self,
+        due: &mut Option<Instant>,
+        interval: Duration,
+        spare: Option<Vec<u8>>,
+    ) -> Round {
+        let takes = spare.is_some();
         let mut pending = lock(&self.pending);
         let checkpoint = loop {
             let now = Instant::now();
@@ -327,7 +334,10 @@ impl Keeper {
         pending.called = false;
         let feeders = pending.feeders;
         let several = std::mem::replace(&mut pending.several, feeders > 1);
-        let feed = if takes { std::mem::take(&mut pending.feed) } else { Feed::default() };
+        let feed = match spare {
+            Some(bytes) => std::mem::replace(&mut pending.feed, Feed { bytes, ..Feed::default() }),
+            None => Feed::default(),
+        };
         // Until it is known exactly: the thread may hang with them.
         lock(&self.published).size += feed.lines;
         Round { feed, several, checkpoint, ends: feeders == 0 }

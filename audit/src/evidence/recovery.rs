@@ -222,11 +222,12 @@ impl Opening<'_> {
         let is_same =
             |inode: u64, mark: Option<FileMark>| inode == state.inode && (mark.is_some() || !state.named);
         let covered = |part: Part| {
-            let (from, since) = (state.offset, Some(state.since));
-            if from > part.to {
+            // Another device may have written to the file, and to the tree, since it was opened.
+            let length = u64::try_from(rustix::fs::fstat(&part.file).map_err(io::Error::from)?.st_size);
+            if state.offset > length.unwrap_or(0) {
                 return Err(Fault::Aside(Aside(TreeEvent::Shorter, size, None)));
             }
-            Ok(Part { from, since, ..part })
+            Ok(Part { from: state.offset.min(part.to), since: Some(state.since), ..part })
         };
         if !self.file.created && is_same(open.inode, mark) {
             return Ok((vec![covered(open)?], true));

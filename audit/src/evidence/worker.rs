@@ -26,6 +26,8 @@ pub(super) const ENTRIES_EARLY: usize = 1 << 17;
 const ENTRIES_MAX: usize = 1 << 18;
 /// The path of a checkpoint of another device is looked for in the beginning of a line.
 const BEGINNING: usize = 2048;
+/// Buffers that grew beyond this are not kept.
+const BUFFER_KEPT: usize = 2 * 1024 * 1024;
 /// How many bytes of a log are read before their entries are added.
 const REPAIRED_AT_ONCE: u64 = 16 * 1024 * 1024;
 
@@ -258,15 +260,21 @@ impl Worker {
     fn keep(&mut self) {
         let interval = self.config.interval;
         let mut due = (self.log.unflushed() > 0).then(Instant::now);
+        let mut spare = Vec::new();
         loop {
             let takes = self.recent.len() < ENTRIES_MAX;
-            let round = self.keeper.next(&mut due, interval, takes);
-            self.take(round.feed, round.several);
+            let round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut spare)));
+            spare = self.take(round.feed, round.several);
             let early = self.recent.len() >= ENTRIES_EARLY && !self.failing;
             if let Some(asked) = round.checkpoint.or(early.then_some(0)) {
                 let outcome = self.checkpoint(round.ends);
                 self.failing = outcome.is_err() && self.log.size() > 0;
                 due = self.failing.then(|| Instant::now() + interval);
+                if !takes && outcome.is_ok() {
+                    // There is room again, and those who asked want all of it covered.
+                    due = Some(Instant::now());
+                    continue;
+                }
                 if round.checkpoint.is_some() {
                     self.keeper.answer(asked, outcome);
                 }
@@ -277,11 +285,12 @@ impl Worker {
         }
     }
 
-    fn take(&mut self, mut feed: Feed, several: bool) {
+    /// Appends what was handed over. Returns the buffer, to be used again.
+    fn take(&mut self, mut feed: Feed, several: bool) -> Vec<u8> {
         if several {
             feed.sort();
         }
-        let Feed { records, bytes, .. } = feed;
+        let Feed { records, mut bytes, .. } = feed;
         for record in records {
             match record {
                 Record::File(file) => self.begin_file(*file),
@@ -313,6 +322,8 @@ impl Worker {
             }
         }
         self.keeper.note_size(self.log.size());
+        bytes.clear();
+        if bytes.capacity() > BUFFER_KEPT { Vec::new() } else { bytes }
     }
 
     fn add_lines(&mut self, text: &[u8]) {
