@@ -320,7 +320,7 @@ impl<'o> Checker<'o> {
 
 /// The name of a log without what a rotation, its compression, or the keeping of a torn end adds to it: an empty file is
 /// usual beside the other files of a log.
-fn log_name(name: &str) -> &str {
+pub(crate) fn log_name(name: &str) -> &str {
     let name = name.rsplit_once(".torn-").map_or(name, |(log, _)| log);
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let log = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "-_.:".contains(letter));
