@@ -5,6 +5,7 @@ pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod preview;
 pub(crate) mod reopen;
+pub(crate) mod rotate_key;
 pub(crate) mod salts;
 pub(crate) mod status;
 

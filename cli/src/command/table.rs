@@ -14,6 +14,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[audit::explain::COMMAND],
     &[audit::preview::COMMAND],
     &[audit::reopen::COMMAND],
+    &[audit::rotate_key::COMMAND],
     audit::salts::COMMANDS,
     &[audit::status::COMMAND],
     auth::COMMANDS,

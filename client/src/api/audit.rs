@@ -125,6 +125,12 @@ impl Client {
         Ok((text(&data, "salt"), text(&data, "retired")))
     }
 
+    /// Has the checkpoints of audit logs signed with a new key: `old`, `new`, and the `note` by which the old key vouches for
+    /// the new one.
+    pub async fn audit_log_rotate(&self) -> Result<Object, Error> {
+        Ok(self.put("sys/audit-log/rotate", Object::new()).await?.data()?)
+    }
+
     /// The lines that each device would write for a request, which is not executed.
     pub async fn audit_preview(&self, method: &str, path: &str, data: Object) -> Result<Object, Error> {
         let body = object! { "data" => data, "method" => method, "path" => path };

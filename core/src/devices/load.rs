@@ -15,6 +15,7 @@ use super::repair::Removals;
 use super::{Device, Devices, DevicesError, Table, stored};
 use crate::current::Current;
 use crate::host::Host;
+use crate::log_keys::LogKeys;
 use crate::settings::AuditSettings;
 
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl Devices {
         view: View,
         host: Host,
         kinds: DeviceKinds,
+        log_keys: Arc<LogKeys>,
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
@@ -71,6 +73,7 @@ impl Devices {
             view,
             host,
             kinds,
+            log_keys,
             settings: Current::new(settings),
             table: Current::new(table),
             kept: tokio::sync::Mutex::new(kept),

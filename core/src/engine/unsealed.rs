@@ -22,6 +22,7 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::lockout::Lockouts;
+use crate::log_keys::LogKeys;
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
@@ -52,6 +53,8 @@ pub struct Unsealed {
     pub broker: Arc<Broker>,
     /// The table of audit devices.
     pub devices: Devices,
+    /// The keys with which the checkpoints of audit logs are signed.
+    pub(crate) log_keys: Arc<LogKeys>,
     /// Which request headers are recorded.
     pub audited_headers: AuditedHeaders,
     /// The mount table.
@@ -177,6 +180,7 @@ impl Unsealed {
         for device in self.broker.status() {
             self.broker.release(&device.path);
         }
+        self.log_keys.forget();
     }
 
     /// Whether the audit rule can be met at the moment, and what it lacks. A server that must have a device and has none

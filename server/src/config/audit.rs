@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
-use onrecord_core::EnableRequest;
+use onrecord_core::{EnableRequest, check_origin};
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::given::Given;
@@ -22,6 +22,7 @@ const RULE_KEYS: &[&str] = &[
     "drills",
     "minimum",
     "only_directories",
+    "origin",
     "prefixing",
     "queue_size",
     "settle_grace",
@@ -51,6 +52,8 @@ pub(crate) struct AuditRules {
     pub(crate) allowed_addresses: Vec<AddressBlock>,
     /// If not empty: the only directories in which the API may place files.
     pub(crate) only_directories: Vec<PathBuf>,
+    /// What the origins of audit logs begin with; the cluster's name if it is not given.
+    pub(crate) origin: Option<String>,
     /// The socket of the machine's syslog daemon, if it is not one of the usual ones.
     pub(crate) syslog_socket: Option<PathBuf>,
 }
@@ -203,6 +206,11 @@ fn read_rule(reader: &Reader, body: &Body, rules: &mut AuditRules) -> Result<(),
             reader.error(place("allowed_addresses"), message).with_source(error)
         };
         rules.allowed_addresses.push(text.parse().map_err(rejected)?);
+    }
+    if let Some(origin) = reader.text(body, "origin")? {
+        check_origin(&origin)
+            .map_err(|why| reader.error(place("origin"), format!("audit: origin = {origin:?}: {why}")))?;
+        rules.origin = Some(origin);
     }
     rules.syslog_socket =
         reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());

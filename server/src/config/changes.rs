@@ -78,6 +78,7 @@ impl AuditRules {
             allowed_directories: later,
             allowed_addresses: later,
             only_directories: later,
+            origin: " (from the next unsealing on)",
             syslog_socket: later;
         );
         let lines = changes.into_iter().filter_map(|(key, note, change)| Some((key, change?, note)));

@@ -28,7 +28,7 @@ fn a_usual_configuration_is_read() {
           max_request_size = 1048576
         }
         storage "file" { path = "/srv/onrecord" }
-        audit { minimum = 1 settle_grace = "10ms" queue_size = "16MiB" syslog_socket = "/log" }
+        audit { minimum = 1 origin = "example.com/logs" settle_grace = "10ms" queue_size = "16MiB" syslog_socket = "/log" }
         audit "file" "main" {
           description = "the log"
           options { file_path = "/var/log/audit.log" mode = "0640" log_raw = false }
@@ -45,6 +45,7 @@ fn a_usual_configuration_is_read() {
     assert_eq!((listener.address.as_str(), listener.bounds.max_request_size), ("0.0.0.0:8200", 1 << 20));
     assert_eq!(listener.tls, None);
     assert_eq!(config.audit.minimum, Some(1));
+    assert_eq!(config.audit.origin.as_deref(), Some("example.com/logs"));
     assert_eq!(config.audit.settle_grace, Some(Duration::from_millis(10)));
     assert_eq!(config.audit.queue_size, Some(16 << 20));
     assert_eq!(config.audit.syslog_socket, Some("/log".into()));
@@ -191,6 +192,15 @@ fn a_wrong_value_is_refused_with_its_line() {
         ),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
         ("audit { syslog_socket = \"log\" }", "1: audit: the socket \"log\" must be absolute"),
+        (
+            "audit {\n origin = \"a b\"\n}",
+            "2: audit: origin = \"a b\": it must have no spaces, no control characters and no \"+\": a name such as \
+             example.com/production",
+        ),
+        (
+            "audit { origin = \"a/\" }",
+            "1: audit: origin = \"a/\": it must not begin or end with \"/\": the path of a device follows it",
+        ),
         ("audit \"file\" { options { } }", "1: an audit device is missing its path"),
     ];
     for (text, wanted) in cases {
