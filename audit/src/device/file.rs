@@ -28,7 +28,7 @@ use super::placement::Placement;
 use crate::clock::Clock;
 use follow::PreviousFile;
 pub(super) use kind::FILE;
-use onrecord_entry::Boot;
+use onrecord_entry::{Boot, SeqSet};
 use open_file::OpenFile;
 use previous_file::Before;
 
@@ -56,6 +56,7 @@ pub(crate) struct FileDevice {
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
     earlier_ends: Vec<(Boot, u64)>,
+    declared: Vec<(Boot, SeqSet)>,
     /// The boot from whose first entry on it is enabled.
     restored_in: Option<Boot>,
 }
@@ -83,6 +84,7 @@ impl FileDevice {
             notices: Vec::new(),
             ends_with: None,
             earlier_ends: Vec::new(),
+            declared: Vec::new(),
             restored_in: None,
         }
     }
@@ -287,6 +289,10 @@ impl Device for FileDevice {
 
     fn earlier_ends(&self) -> Vec<(Boot, u64)> {
         self.earlier_ends.clone()
+    }
+
+    fn declared(&self) -> Vec<(Boot, SeqSet)> {
+        self.declared.clone()
     }
 
     fn notices(&mut self) -> Vec<Notice> {
