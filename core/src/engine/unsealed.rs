@@ -34,6 +34,7 @@ use crate::settings::Settings;
 use crate::snapshots::Snapshots;
 use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
+use crate::witnesses::Witnesses;
 
 /// The machine's clock is set back by small steps all the time: that is not worth a line.
 const CLOCK_BEHIND: Duration = Duration::from_secs(10);
@@ -90,6 +91,8 @@ pub struct Unsealed {
     pub(crate) mark: Arc<StoredMark>,
     /// Whether it was said that the machine's clock is behind.
     pub(crate) clock_lines: Mutex<bool>,
+    /// What is known of the witnesses of audit logs.
+    pub(crate) witnesses: Arc<Witnesses>,
     /// The snapshot of the storage that is being made.
     pub(crate) snapshots: Snapshots,
     /// Restorations of the storage that are not on record yet.

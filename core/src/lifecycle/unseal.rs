@@ -162,6 +162,7 @@ impl Core {
             unkept: Mutex::default(),
             unknown_boots,
             meters: Arc::clone(&self.inner.meters),
+            witnesses: Arc::clone(&self.inner.witnesses),
             snapshots: Snapshots::default(),
             restorations,
             mark,
