@@ -14,7 +14,7 @@ use onrecord_storage::{Barrier, Batch, StoreError, View};
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
-use crate::boots::UnknownBoot;
+use crate::boots::LogsAhead;
 use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
@@ -84,8 +84,8 @@ pub struct Unsealed {
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
-    /// Where audit logs end that are ahead of the storage.
-    pub(crate) unknown_boots: Vec<UnknownBoot>,
+    /// The audit logs that are ahead of the storage.
+    pub(crate) logs_ahead: LogsAhead,
     pub(crate) meters: Arc<Meters>,
     /// The highest time that was reached.
     pub(crate) mark: Arc<StoredMark>,
@@ -145,6 +145,8 @@ impl Cluster {
 impl Unsealed {
     /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
     pub(crate) async fn keep_record(&self) {
+        // A device that could not be opened before may be open now.
+        self.logs_ahead.compare(&self.broker);
         self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
         self.operations.journal.record(&self.broker, &self.host).await;

@@ -49,8 +49,9 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
         "last_seq" => unsealed.broker.last_seq(),
         "rule" => rule,
     };
-    if !unsealed.unknown_boots.is_empty() {
-        let ahead = unsealed.unknown_boots.iter().map(UnknownBoot::show);
+    let ahead = unsealed.logs_ahead.ends();
+    if !ahead.is_empty() {
+        let ahead = ahead.iter().map(UnknownBoot::show);
         data.insert("storage_is_older_than", ahead.map(Value::from).collect::<Value>());
     }
     Outcome::data(data)
