@@ -62,9 +62,9 @@ impl Writer {
         // Noted before anything is reported: the devices that are restored next to it see it.
         let mut own_ends = OwnEnds::default();
         if restored {
-            own_ends.note(ends(&*device), &shared.previous_ends);
+            own_ends.note(ends(&*device), device.declared(), &shared.previous_ends);
             for loss in losses.iter().filter(|loss| loss.boot != shared.boot) {
-                loss.seqs.last().inspect(|last| shared.previous_ends.note_lost(loss.boot, *last));
+                own_ends.note_declared(loss.boot, &loss.seqs, &shared.previous_ends);
             }
         }
         let writer = Self {
@@ -225,12 +225,13 @@ impl Writer {
     fn look_beyond_the_end(&mut self) {
         if self.restored && !self.own_ends.is_known() {
             // It could not be opened at once.
-            let mut found = self.guarded(|device| ends(device)).unwrap_or_default();
+            let found = self.guarded(|device| (ends(device), device.declared()));
+            let (mut found, declared) = found.unwrap_or_default();
             found.retain(|(boot, _)| *boot != self.shared.boot);
-            self.own_ends.note(found, &self.shared.previous_ends);
+            self.own_ends.note(found, declared, &self.shared.previous_ends);
         }
         for (boot, seqs) in self.own_ends.missing(&self.shared.previous_ends) {
-            self.add_found(boot, SeqSet::from(seqs));
+            self.add_found(boot, seqs);
         }
     }
 

@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::evidence::{DeviceEvidence, Feeder, FileHandle};
 use follow::PreviousFile;
 pub(super) use kind::FILE;
-use onrecord_entry::Boot;
+use onrecord_entry::{Boot, SeqSet};
 use open_file::OpenFile;
 use previous_file::Before;
 
@@ -60,6 +60,7 @@ pub(crate) struct FileDevice {
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
     earlier_ends: Vec<(Boot, u64)>,
+    declared: Vec<(Boot, SeqSet)>,
     /// The boot from whose first entry on it is enabled.
     restored_in: Option<Boot>,
     /// Takes what is written for the tree beside the file.
@@ -89,6 +90,7 @@ impl FileDevice {
             notices: Vec::new(),
             ends_with: None,
             earlier_ends: Vec::new(),
+            declared: Vec::new(),
             restored_in: None,
             tree: None,
         }
@@ -331,6 +333,10 @@ impl Device for FileDevice {
 
     fn earlier_ends(&self) -> Vec<(Boot, u64)> {
         self.earlier_ends.clone()
+    }
+
+    fn declared(&self) -> Vec<(Boot, SeqSet)> {
+        self.declared.clone()
     }
 
     fn notices(&mut self) -> Vec<Notice> {

@@ -59,6 +59,12 @@ pub trait Device: Send {
         Vec::new()
     }
 
+    /// What gap entries in the log report as missing of earlier boots. Each number was given to an entry, which may be in no log
+    /// at all.
+    fn declared(&self) -> Vec<(Boot, SeqSet)> {
+        Vec::new()
+    }
+
     /// The device was enabled in the boot before, and is from the first entry of this one on. Called before anything is
     /// appended.
     fn restored(&mut self, _boot: Boot) {}

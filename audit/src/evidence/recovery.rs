@@ -168,7 +168,7 @@ impl Opening<'_> {
             return Err(aside(TreeEvent::OtherOrigin));
         }
         let mut keys = self.config.earlier_keys.clone();
-        keys.push(self.keeper.signer().verifier(&self.config.origin));
+        keys.extend(self.keeper.signer().verifiers(&self.config.origin));
         if !is_signed(&note, &keys) {
             return Err(aside(TreeEvent::OtherKey));
         }

@@ -10,6 +10,9 @@ use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
 
+/// The last line: what this command cannot find.
+const BOUNDS: &str = "This finds loss; `log verify` finds forgery.";
+
 pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
@@ -18,7 +21,7 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
         let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
         parts.push(lines.join("\n"));
     }
-    parts.push(verdict(report, judge));
+    parts.push(format!("{}\n{BOUNDS}", verdict(report, judge)));
     parts.join("\n\n")
 }
 
@@ -241,7 +244,9 @@ mod tests {
             let report = check(vec![input], &Options::default(), &mut |_| {}).unwrap();
             assert_eq!(not_logs(&report), format!("a\\nb is not an audit log: {why}."));
             let shown = text(&report, Judge::EachDevice);
-            assert!(shown.ends_with("Not judged: not every file is an audit log."), "{shown}");
+            let end =
+                "Not judged: not every file is an audit log.\nThis finds loss; `log verify` finds forgery.";
+            assert!(shown.ends_with(end), "{shown}");
         }
     }
 
