@@ -101,9 +101,9 @@ fn a_checkpoint_of_another_tree_is_refused() {
 /// The line that carries a checkpoint to another device.
 fn anchor(note: &Note) -> Vec<u8> {
     let Checkpoint { origin, size, root } = Checkpoint::parse(&note.text).unwrap();
-    let data = serde_json::json!({"origin": origin, "size": size, "root": root.to_base64(), "checkpoint": note.to_string()});
+    let kept = serde_json::json!({"origin": origin, "size": size, "root": root.to_base64(), "note": note.to_string()});
     format!(
-        r#"{{"time":"2026-01-01T00:00:00Z","type":"request","auth":{{}},"request":{{"id":"1","operation":"update","path":"sys/audit/checkpoint","data":{data}}}}}"#
+        r#"{{"time":"2026-01-01T00:00:00Z","type":"request","auth":{{}},"request":{{"id":"1","operation":"update","path":"sys/audit/checkpoint"}},"checkpoint":{kept}}}"#
     )
     .into_bytes()
 }
