@@ -1,6 +1,8 @@
 //! The boots of the server, kept in storage: a log that ends with another boot was written with a newer storage than this one,
 //! which is an older copy then. Never in it: reading logs (the broker's), or what an operator does about it.
 
+use std::sync::{Mutex, PoisonError};
+
 use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_storage::{BarrierError, Batch, View};
@@ -27,6 +29,14 @@ record! { Stored() { "boots" => boots, } optional { "unfinished" => unfinished, 
 pub(crate) struct Boots {
     before: Stored,
     boot: u64,
+}
+
+/// The audit logs that are ahead of the storage, as far as they could be opened.
+#[derive(Debug)]
+pub(crate) struct LogsAhead {
+    /// The boots that the storage knew before this one.
+    known: Stored,
+    found: Mutex<Vec<UnknownBoot>>,
 }
 
 /// Where an audit log ends that the storage does not know.
@@ -87,20 +97,28 @@ impl Boots {
         store(view, &finished).await
     }
 
-    /// The ends of audit logs that were written with a newer storage; each is said in the log.
-    pub(crate) fn compare(&self, broker: &Broker) -> Vec<UnknownBoot> {
-        let known = &self.before;
-        if known.boots.is_empty() {
-            return Vec::new();
+    /// The audit logs that were written with a newer storage, as far as the devices are open.
+    pub(crate) fn compare(&self, broker: &Broker) -> LogsAhead {
+        let ahead = LogsAhead { known: self.before.clone(), found: Mutex::default() };
+        ahead.compare(broker);
+        ahead
+    }
+}
+
+impl LogsAhead {
+    /// Compares the logs that could be opened since, too; each that is ahead is said in the server's log, once.
+    pub(crate) fn compare(&self, broker: &Broker) {
+        if self.known.boots.is_empty() {
+            return;
         }
-        let ends = broker.previous_ends().into_iter();
-        let unknown: Vec<UnknownBoot> = ends
-            .filter(|(boot, _)| !known.contains(boot.number()))
-            .map(|(boot, last_seq)| UnknownBoot { boot, last_seq })
-            .collect();
-        for UnknownBoot { boot, last_seq } in &unknown {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        for (boot, last_seq) in broker.previous_ends() {
+            if self.known.contains(boot.number()) || found.iter().any(|unknown| unknown.boot == boot) {
+                continue;
+            }
+            found.push(UnknownBoot { boot, last_seq });
             tracing::warn!(
-                boot = hex(*boot),
+                boot = hex(boot),
                 last_seq,
                 "THE STORAGE IS OLDER THAN AN AUDIT LOG: the log ends with a boot that the storage does not know. The storage \
                  is an older copy, and what was changed after it was made is not in it: secrets, policies and tokens may \
@@ -108,7 +126,11 @@ impl Boots {
                  else compare the log from that boot on"
             );
         }
-        unknown
+    }
+
+    /// Where they end.
+    pub(crate) fn ends(&self) -> Vec<UnknownBoot> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

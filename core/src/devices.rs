@@ -39,6 +39,7 @@ pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
 pub use logs::AuditLog;
+pub(crate) use logs::logs;
 pub(crate) use stored::KeptSalt;
 
 /// Devices by path, each with its closing slash.

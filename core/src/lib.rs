@@ -76,6 +76,7 @@ pub mod token;
 pub mod tokens;
 mod trace_context;
 mod versions;
+mod witnesses;
 mod wrap;
 mod wrapping;
 
@@ -100,6 +101,7 @@ pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Relo
 pub use log_keys::check_origin;
 pub use operation::Operation;
 pub use settings::{AuditSettings, EnableRequest, Settings};
+pub use witnesses::Witnesses;
 
 /// The version that status answers show.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -116,7 +116,7 @@ impl LogKeys {
 
     /// The origin of the log of the device at a path: the name of its checkpoints, and of the keys that verify them.
     pub(crate) fn origin(&self, path: &str) -> String {
-        origin::of_device(&self.server, path)
+        onrecord_audit::evidence::origin(&self.server, path)
     }
 
     /// The public facts of all keys, that in use first.

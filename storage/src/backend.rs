@@ -1,6 +1,8 @@
 //! The contract of a storage back end: the narrow seam below the committer. Never in it: queues, threads,
 //! encryption.
 
+use std::ops::ControlFlow;
+
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::{Read, block_on};
@@ -23,6 +25,9 @@ pub use kind::{
 
 /// How many keys [`Backend::for_each`] asks for at once.
 const PAGE: usize = 1024;
+
+/// Is shown keys and what is stored there, and says whether it wants more.
+pub type Visitor<'a> = &'a mut dyn FnMut(&str, &[u8]) -> ControlFlow<()>;
 
 /// A durable ordered map from keys to bytes. Keys are ordered by their bytes. Reads may come from any number
 /// of threads at any time, and many at once; a back end that holds its data answers [`Read::Ready`], one that
@@ -75,20 +80,27 @@ pub trait Backend: Send + Sync + 'static {
         with_digests::commit(self, batches, digests)
     }
 
-    /// Shows every key that begins with `prefix`, in order, and what is stored there. May block the thread; no commit is made
-    /// meanwhile.
-    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+    /// Shows every key that begins with `prefix`, in order, and what is stored there, until the visitor has seen enough. May
+    /// block the thread; no commit is made meanwhile.
+    fn for_each(&self, prefix: &str, visit: Visitor<'_>) -> Result<ControlFlow<()>, BackendError> {
         let mut after = String::new();
         loop {
             let page = block_on(self.keys(prefix, &after, PAGE))?;
             for key in &page {
-                if let Some(value) = block_on(self.read(key))? {
-                    visit(key, &value);
+                if let Some(value) = block_on(self.read(key))?
+                    && visit(key, &value).is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
-            let Some(last) = page.into_iter().next_back() else { return Ok(()) };
+            let Some(last) = page.into_iter().next_back() else { return Ok(ControlFlow::Continue(())) };
             after = last;
         }
+    }
+
+    /// How many keys have a value, if that is known without reading them.
+    fn count(&self) -> Result<Option<u64>, BackendError> {
+        Ok(None)
     }
 
     /// Whether a check of everything that is stored is quick enough for a start.

@@ -78,6 +78,19 @@ pub enum TablesError {
     /// A table is not as it was left.
     #[error("the storage is damaged: {0}; {REMEDY}")]
     Difference(#[source] TableDifference),
+    /// A store that is too large to be read whole has another number of values than it had.
+    #[error(
+        "the storage is damaged: {found} values are stored in all, where there were {stored}; the tables that were not read, \
+         because they are too large for a start: {unread}; {REMEDY}"
+    )]
+    Count {
+        /// How many values there were when the storage was changed last.
+        stored: u64,
+        /// How many there are.
+        found: u64,
+        /// The tables that were not read, with a blank between two.
+        unread: String,
+    },
     /// The back end failed.
     #[error("{0}")]
     Backend(#[from] BackendError),

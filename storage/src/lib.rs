@@ -56,7 +56,7 @@ mod table_check;
 pub mod table_digests;
 pub mod view;
 
-pub use backend::{Backend, BackendConfig, BackendKinds, embedded, memory};
+pub use backend::{Backend, BackendConfig, BackendKinds, Visitor, embedded, memory};
 #[cfg(feature = "test-support")]
 pub use backend::{far, lossy};
 pub use barrier::{Barrier, BarrierError, Digests, Rekey, RekeyError, RotationLimits};

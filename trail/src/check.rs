@@ -179,8 +179,10 @@ impl<'o> Checker<'o> {
                 }
             }
             (Detail::Refused(requests), _) => self.refused(&seen, requests),
+            // A line of the device itself, without a number of its own.
+            (Detail::Checkpoint, Some(record)) => self.note_probe(&record, record.boot),
             // A gap in a log without numbers has nothing that could be checked.
-            (Detail::Gap(_), None) => {}
+            (Detail::Gap(_) | Detail::Checkpoint, None) => {}
             (Detail::Probe | Detail::Part(_) | Detail::Elided | Detail::None, _) => {
                 self.entry(&seen);
             }

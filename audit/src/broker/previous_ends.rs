@@ -1,10 +1,9 @@
 //! Where earlier boots of the server ended, as the logs of all devices show (I9). Entries between that and the end of a
-//! device's own log are on other devices alone, or lost; and so is a whole boot that only other logs show after the newest
-//! of this one. Never in it: reading a log, or reporting what is missing.
+//! device's own log are on other devices alone, or lost; and so is a whole boot that only other logs show after one of this one. Never in it: reading a log, or reporting what is missing.
 
 use std::collections::{HashMap, HashSet};
 
-use onrecord_entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
@@ -31,7 +30,8 @@ struct Known {
 #[derive(Default)]
 pub(crate) struct OwnEnds {
     ends: Vec<(Boot, u64)>,
-    newest: Option<Boot>,
+    /// What its log reports as missing, or will: the server kept it.
+    declared: HashMap<Boot, SeqSet>,
     seen: u64,
 }
 
@@ -42,8 +42,7 @@ impl PreviousEnds {
         known.newest.iter().filter_map(|boot| Some((*boot, *known.last.get(boot)?))).collect()
     }
 
-    /// Notes a number that was given to an entry, even if every device lacks it.
-    pub(crate) fn note_lost(&self, boot: Boot, seq: u64) {
+    fn note_lost(&self, boot: Boot, seq: u64) {
         let mut known = lock(&self.known);
         let last = known.last.entry(boot).or_insert(seq);
         *last = seq.max(*last);
@@ -67,25 +66,38 @@ impl PreviousEnds {
 
 impl OwnEnds {
     pub(crate) const fn is_known(&self) -> bool {
-        self.newest.is_some()
+        !self.ends.is_empty()
     }
 
-    /// Notes what the log of the device shows, for all devices. The oldest boot is the first.
-    pub(crate) fn note(&mut self, ends: Vec<(Boot, u64)>, all: &PreviousEnds) {
-        if let Some((newest, _)) = ends.last() {
-            self.newest = Some(*newest);
-            all.note(&ends);
-            self.ends = ends;
+    /// Notes what the log of the device shows, for all devices: where boots ended, the oldest first, and what its gap entries
+    /// report. Another device may have the entries before those, and no report of them.
+    pub(crate) fn note(&mut self, ends: Vec<(Boot, u64)>, declared: Vec<(Boot, SeqSet)>, all: &PreviousEnds) {
+        if ends.is_empty() {
+            return;
         }
+        all.note(&ends);
+        self.ends = ends;
+        declared.iter().for_each(|(boot, seqs)| self.note_declared(*boot, seqs, all));
+    }
+
+    /// Notes numbers that were given to entries, even if every device lacks them, and that this one reports.
+    pub(crate) fn note_declared(&mut self, boot: Boot, seqs: &SeqSet, all: &PreviousEnds) {
+        let Some(last) = seqs.last() else { return };
+        all.note_lost(boot, last);
+        let declared = self.declared.entry(boot).or_default();
+        *declared = declared.union(seqs);
     }
 
     /// What other devices have of earlier boots, and this one has not. Each is handed out once.
-    pub(crate) fn missing(&mut self, all: &PreviousEnds) -> Vec<(Boot, SeqRange)> {
+    pub(crate) fn missing(&mut self, all: &PreviousEnds) -> Vec<(Boot, SeqSet)> {
         let changes = all.changes.load(Ordering::Acquire);
-        let Some(newest) = self.newest.filter(|_| changes != self.seen) else { return Vec::new() };
+        if !self.is_known() || changes == self.seen {
+            return Vec::new();
+        }
         self.seen = changes;
         let known = lock(&all.known);
-        let mut later = vec![newest];
+        // A boot that follows one of this log's, and has no line here, came when the device was enabled: all of it is missing.
+        let mut later: Vec<Boot> = self.ends.iter().map(|(boot, _)| *boot).collect();
         while let Some(boot) = later.pop() {
             for next in known.following.get(&boot).into_iter().flatten() {
                 if self.ends.iter().all(|(own, _)| own != next) {
@@ -98,8 +110,14 @@ impl OwnEnds {
         for (boot, reported) in &mut self.ends {
             let last = known.last.get(boot).copied().unwrap_or(0);
             if last > *reported {
-                missing.push((*boot, SeqRange { from: *reported + 1, to: last }));
+                let mut seqs = SeqSet::from(SeqRange { from: *reported + 1, to: last });
+                if let Some(declared) = self.declared.get(boot) {
+                    seqs = seqs.difference(declared);
+                }
                 *reported = last;
+                if !seqs.is_empty() {
+                    missing.push((*boot, seqs));
+                }
             }
         }
         missing

@@ -62,9 +62,9 @@ impl Writer {
         // Noted before anything is reported: the devices that are restored next to it see it.
         let mut own_ends = OwnEnds::default();
         if restored {
-            own_ends.note(ends(&*device), &shared.previous_ends);
+            own_ends.note(ends(&*device), device.declared(), &shared.previous_ends);
             for loss in losses.iter().filter(|loss| loss.boot != shared.boot) {
-                loss.seqs.last().inspect(|last| shared.previous_ends.note_lost(loss.boot, *last));
+                own_ends.note_declared(loss.boot, &loss.seqs, &shared.previous_ends);
             }
         }
         let writer = Self {
@@ -85,6 +85,9 @@ impl Writer {
         if self.restored {
             let boot = self.shared.boot;
             drop(self.guarded(|device| device.restored(boot)));
+        }
+        if let Some(evidence) = self.handle.evidence.clone() {
+            drop(self.guarded(|device| device.keep_evidence(&evidence)));
         }
         self.gather();
         while let Some(task) = self.next() {
@@ -163,7 +166,7 @@ impl Writer {
         let check = self.check_every.map(|_| self.check_at.saturating_sub(self.now()));
         let report = self
             .reporter
-            .is_due(&queue.losses)
+            .is_due(&queue.losses, &queue.checkpoints)
             .then(|| if queue.health.is_failing() { queue.health.rest(self.now()) } else { Duration::ZERO });
         let drill_end = self.handle.drill.due();
         [check, report, drill_end].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
@@ -193,6 +196,7 @@ impl Writer {
             }
         }
         batch.losses = queue.losses.start_reporting();
+        self.reporter.add_checkpoints(std::mem::take(&mut queue.checkpoints));
     }
 
     fn now(&self) -> Duration {
@@ -221,12 +225,13 @@ impl Writer {
     fn look_beyond_the_end(&mut self) {
         if self.restored && !self.own_ends.is_known() {
             // It could not be opened at once.
-            let mut found = self.guarded(|device| ends(device)).unwrap_or_default();
+            let found = self.guarded(|device| (ends(device), device.declared()));
+            let (mut found, declared) = found.unwrap_or_default();
             found.retain(|(boot, _)| *boot != self.shared.boot);
-            self.own_ends.note(found, &self.shared.previous_ends);
+            self.own_ends.note(found, declared, &self.shared.previous_ends);
         }
         for (boot, seqs) in self.own_ends.missing(&self.shared.previous_ends) {
-            self.add_found(boot, SeqSet::from(seqs));
+            self.add_found(boot, seqs);
         }
     }
 
@@ -424,7 +429,7 @@ impl Writer {
         let (failing, unreported, due) = {
             let mut queue = self.handle.queue();
             let failing = queue.health.is_failing();
-            let unreported = self.reporter.is_due(&queue.losses);
+            let unreported = self.reporter.is_due(&queue.losses, &queue.checkpoints);
             let due = unreported && (!failing || queue.health.try_again(self.now()));
             (failing, unreported, due)
         };
@@ -445,6 +450,7 @@ impl Writer {
             let mut queue = self.handle.queue();
             queue.progress_at = self.now();
             self.batch.losses = queue.losses.start_reporting();
+            self.reporter.add_checkpoints(std::mem::take(&mut queue.checkpoints));
         }
         self.add_reports();
         if self.batch.own == 0 {

@@ -2,6 +2,7 @@
 //! Never in it: the options of a kind of device.
 
 pub(crate) mod drill;
+mod evidence;
 pub(crate) mod explain;
 pub(crate) mod preview;
 pub(crate) mod reopen;

@@ -1,29 +1,24 @@
 //! The logs of devices that have a tree, with what their checkpoints are called.
-//! Never in it: trees, files.
+//! Never in it: trees.
 
-use super::Devices;
+use std::sync::Arc;
+
+use onrecord_audit::Broker;
+use onrecord_audit::evidence::DeviceEvidence;
 
 /// The log of a device whose checkpoints are signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AuditLog {
     /// The device's path, with its closing slash.
     pub path: String,
-    /// The origin of its checkpoints.
-    pub origin: String,
+    /// Its tree.
+    pub evidence: Arc<DeviceEvidence>,
 }
 
-impl Devices {
-    /// The logs of all enabled devices that have a tree, by path.
-    pub fn logs(&self) -> Vec<AuditLog> {
-        let mut logs = Vec::new();
-        for device in self.table().values() {
-            let is_off = device.options.get("evidence").is_some_and(|value| value == "off");
-            let parsed = self.kinds.parse(&device.kind, &device.options);
-            if !is_off && parsed.is_ok_and(|options| options.file().is_some()) {
-                let origin = self.log_keys.origin(&device.path);
-                logs.push(AuditLog { path: device.path.clone(), origin });
-            }
-        }
-        logs
-    }
+/// The logs of all enabled devices that have a tree, by path.
+pub(crate) fn logs(broker: &Broker) -> Vec<AuditLog> {
+    let log = |(path, evidence): (Arc<str>, _)| AuditLog { path: path.to_string(), evidence };
+    let mut logs: Vec<_> = broker.evidence().into_iter().map(log).collect();
+    logs.sort_by(|one, other| one.path.cmp(&other.path));
+    logs
 }

@@ -6,6 +6,7 @@ mod audit_log;
 mod audit_status;
 mod ceremony;
 mod cors;
+pub(crate) mod evidence_status;
 mod generate_root;
 mod leases;
 mod locked_users;

@@ -14,7 +14,7 @@ use onrecord_storage::{Barrier, Batch, StoreError, View};
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
-use crate::boots::UnknownBoot;
+use crate::boots::LogsAhead;
 use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
@@ -34,6 +34,7 @@ use crate::settings::Settings;
 use crate::snapshots::Snapshots;
 use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
+use crate::witnesses::Witnesses;
 
 /// The machine's clock is set back by small steps all the time: that is not worth a line.
 const CLOCK_BEHIND: Duration = Duration::from_secs(10);
@@ -83,13 +84,15 @@ pub struct Unsealed {
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
-    /// Where audit logs end that are ahead of the storage.
-    pub(crate) unknown_boots: Vec<UnknownBoot>,
+    /// The audit logs that are ahead of the storage.
+    pub(crate) logs_ahead: LogsAhead,
     pub(crate) meters: Arc<Meters>,
     /// The highest time that was reached.
     pub(crate) mark: Arc<StoredMark>,
     /// Whether it was said that the machine's clock is behind.
     pub(crate) clock_lines: Mutex<bool>,
+    /// What is known of the witnesses of audit logs.
+    pub(crate) witnesses: Arc<Witnesses>,
     /// The snapshot of the storage that is being made.
     pub(crate) snapshots: Snapshots,
     /// Restorations of the storage that are not on record yet.
@@ -142,6 +145,8 @@ impl Cluster {
 impl Unsealed {
     /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
     pub(crate) async fn keep_record(&self) {
+        // A device that could not be opened before may be open now.
+        self.logs_ahead.compare(&self.broker);
         self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
         self.operations.journal.record(&self.broker, &self.host).await;

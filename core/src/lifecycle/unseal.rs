@@ -134,7 +134,7 @@ impl Core {
             Devices::load(view(place::AUDIT)?, machine.clone(), kinds, keys, Arc::clone(&audit), &broker)
                 .await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
-        let unknown_boots = boots.compare(&broker);
+        let logs_ahead = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
@@ -160,8 +160,9 @@ impl Core {
             alarm: Alarm::default(),
             log,
             unkept: Mutex::default(),
-            unknown_boots,
+            logs_ahead,
             meters: Arc::clone(&self.inner.meters),
+            witnesses: Arc::clone(&self.inner.witnesses),
             snapshots: Snapshots::default(),
             restorations,
             mark,
@@ -225,7 +226,8 @@ impl Core {
         if !unchecked.is_empty() {
             tracing::warn!(
                 tables = unchecked.join(" "),
-                "the storage is too large to be checked whole at a start: operator diagnose -storage checks it"
+                "the storage is too large to be read whole at a start: the values of these tables were counted only; operator \
+                 diagnose -storage reads every page of a stopped server's storage"
             );
         }
         Ok(())

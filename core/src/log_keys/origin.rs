@@ -25,45 +25,9 @@ pub fn check_origin(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The origin of the log of a device: the server's, then the device's path without its closing slash, in which characters
-/// that the name of a key may not have are percent-encoded.
-pub(super) fn of_device(server: &str, path: &str) -> String {
-    let mut origin = format!("{server}/");
-    for letter in path.trim_matches('/').chars() {
-        if letter == '%' || !valid_key_name(letter.encode_utf8(&mut [0; 4])) {
-            let mut bytes = [0; 4];
-            for byte in letter.encode_utf8(&mut bytes).bytes() {
-                origin.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            origin.push(letter);
-        }
-    }
-    origin
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_paths_never_have_one_origin_and_each_is_the_name_of_a_key() {
-        let paths = ["file/", "deep/er/", "a b/", "a%20b/", "a+b/", "ä/", "a\u{2003}b/"];
-        let origins = paths.map(|path| of_device("example.com/logs", path));
-        assert_eq!(
-            origins,
-            [
-                "example.com/logs/file",
-                "example.com/logs/deep/er",
-                "example.com/logs/a%20b",
-                "example.com/logs/a%2520b",
-                "example.com/logs/a%2Bb",
-                "example.com/logs/ä",
-                "example.com/logs/a%E2%80%83b",
-            ]
-        );
-        assert!(origins.iter().all(|origin| valid_key_name(origin)));
-    }
 
     #[test]
     fn an_origin_of_the_configuration_is_a_name_that_a_path_can_follow() {

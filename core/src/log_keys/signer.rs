@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use onrecord_audit::EvidenceConfig;
 use onrecord_evidence::{Algorithm, Ed25519Key, NoteSignature, SignError, Signer, VerifierKey};
 
 use super::{LogKeys, Private, State};
@@ -15,8 +16,13 @@ struct DeviceSigner {
 }
 
 impl LogKeys {
+    /// What the device at a path needs to keep evidence: the name of its log, and who signs.
+    pub(crate) fn evidence(self: &Arc<Self>, path: &str) -> EvidenceConfig {
+        EvidenceConfig::new(self.origin(path), self.signer())
+    }
+
     /// A signer for the log of one device.
-    pub(crate) fn signer(self: &Arc<Self>) -> Arc<dyn Signer> {
+    fn signer(self: &Arc<Self>) -> Arc<dyn Signer> {
         let last = Mutex::new(self.state.get().public_key());
         Arc::new(DeviceSigner { keys: Arc::clone(self), last })
     }

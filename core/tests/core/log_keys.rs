@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use onrecord_core::{AuditSettings, Settings};
-use onrecord_evidence::{Note, VerifierKey};
+use onrecord_evidence::{Checkpoint, Note, VerifierKey};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ async fn each_device_has_an_origin_and_so_verifier_keys_of_its_own() {
     for (path, more) in [("one", json!({})), ("deep/two", json!({})), ("off", json!({"evidence": "off"}))] {
         let file = folder.path().join(format!("{}.log", path.replace('/', "-")));
         let said = enable(&world, path, &file, more).await;
-        assert!(matches!(said.status, 200 | 204), "{}", said.text);
+        assert_eq!(said.status, 204, "{}", said.text);
     }
     let listed = keys(&world).await;
     let origins: Vec<_> =
@@ -164,4 +164,97 @@ async fn a_storage_that_has_lost_the_seed_or_the_list_of_keys_is_not_unsealed() 
         let error = world.core.unseal(&world.key).await.unwrap_err().to_string();
         assert!(error.starts_with("failed to load the key of audit logs: "), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_read_and_made_by_those_who_may_see_devices() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = TestServer::new().await;
+    assert_eq!(enable(&world, "file", &folder.path().join("a.log"), json!({})).await.status, 204);
+    assert_eq!(
+        enable(&world, "off", &folder.path().join("b.log"), json!({"evidence": "off"})).await.status,
+        204
+    );
+    let made = world.root("POST", "sys/audit-log/checkpoint/file", None).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let (note, key) = (&made.body["data"]["note"], keys(&world).await["keys"][0].clone());
+    let note = Note::parse(note.as_str().unwrap()).unwrap();
+    let checkpoint = Checkpoint::verify(&note, &[verifier(&key["verifier_key"])]).unwrap();
+    assert_eq!(key["device"], "file/");
+    assert_eq!(
+        (&json!(checkpoint.size), &json!(checkpoint.origin), &json!(checkpoint.root.to_base64())),
+        (&made.body["data"]["size"], &made.body["data"]["origin"], &made.body["data"]["root"])
+    );
+    let read =
+        world.send(ask("GET", "sys/audit-log/checkpoint/file").query("now=true").token(&world.root)).await;
+    assert!(read.body["data"]["size"].as_u64().unwrap() > checkpoint.size, "{}", read.text);
+    for (path, wanted) in [("gone", "no device with a tree"), ("off", "no device with a tree")] {
+        let refused = world.root("GET", &format!("sys/audit-log/checkpoint/{path}"), None).await;
+        assert!(refused.status == 400 && refused.error().contains(wanted), "{}", refused.text);
+    }
+    assert_eq!(world.send(ask("GET", "sys/audit-log/checkpoint/file")).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_state_of_a_tree_is_in_status_and_metrics_and_health_says_only_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = TestServer::new().await;
+    assert_eq!(enable(&world, "file", &folder.path().join("a.log"), json!({})).await.status, 204);
+    assert_eq!(world.root("POST", "sys/audit-log/checkpoint/file", None).await.status, 200);
+    let status = world.root("GET", "sys/audit-status", None).await;
+    let evidence = &status.body["data"]["devices"]["file/"]["evidence"];
+    assert!(evidence["size"].as_u64().unwrap() > 0, "{evidence}");
+    assert_eq!(
+        (&evidence["lost"], &evidence["error"], &evidence["contradiction"]),
+        (&json!(0), &Value::Null, &Value::Null)
+    );
+    world.core.witnesses().failed("file/", "w", "set back".into(), true, world.core.now());
+    let status = world.root("GET", "sys/audit-status", None).await;
+    let witness = &status.body["data"]["devices"]["file/"]["evidence"]["witnesses"]["w"];
+    assert_eq!((&witness["contradiction"], &witness["error"]), (&json!(true), &json!("set back")));
+    let metrics = world.start(ask("GET", "sys/metrics").query("format=prometheus").token(&world.root)).await;
+    let metrics = String::from_utf8(metrics.into_body().to_vec()).unwrap();
+    for line in [
+        "onrecord_audit_device_evidence_error{path=\"file/\",type=\"file\"} 0",
+        "onrecord_audit_device_evidence_contradiction{path=\"file/\",type=\"file\"} 0",
+        "onrecord_audit_device_witness_contradiction{path=\"file/\",type=\"file\",witness=\"w\"} 1",
+    ] {
+        assert!(metrics.lines().any(|other| other == line), "{line}");
+    }
+    let health = world.send(ask("GET", "sys/health")).await;
+    assert_eq!((health.status, &health.body["audit_evidence"]), (200, &json!({"file/": "contradiction"})));
+}
+
+#[tokio::test]
+async fn a_device_that_is_disabled_and_enabled_again_goes_on_with_its_tree_also_under_a_new_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.log");
+    let storage = Storage::start(Memory::new()).unwrap();
+    let world = TestServer::on(storage.clone(), Settings::default()).await;
+    let size = async |world: &TestServer| {
+        let made = world.root("POST", "sys/audit-log/checkpoint/file", None).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+        made.body["data"]["size"].as_u64().unwrap()
+    };
+    let lines = || std::fs::read_to_string(&file).unwrap().lines().count() as u64;
+    assert_eq!(enable(&world, "file", &file, json!({})).await.status, 204);
+    let first = size(&world).await;
+    assert!(first > 0);
+    assert_eq!(world.root("DELETE", "sys/audit/file", None).await.status, 204);
+    rotate(&world).await;
+    assert_eq!(enable(&world, "file", &file, json!({})).await.status, 204);
+    let second = size(&world).await;
+    assert!(second > first && second <= lines(), "{first} {second} {}", lines());
+    rotate(&world).await;
+    world.core.seal(Duration::from_secs(30)).await;
+    let core = core_on(storage, Settings::default());
+    core.unseal(&world.key).await.unwrap();
+    let world = TestServer { core, ..world };
+    assert!(size(&world).await > second);
+    let status = world.root("GET", "sys/audit-status", None).await;
+    let evidence = &status.body["data"]["devices"]["file/"]["evidence"];
+    assert_eq!(evidence["contradiction"], Value::Null, "{evidence}");
+    let kept: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept.len(), 2, "the file and its tree: {kept:?}");
 }

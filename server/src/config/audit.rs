@@ -12,6 +12,7 @@ use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::given::Given;
 use super::reader::Reader;
+use super::witness::{self, WitnessConfig};
 use crate::error::FileError;
 
 const RULE_KEYS: &[&str] = &[
@@ -27,7 +28,10 @@ const RULE_KEYS: &[&str] = &[
     "queue_size",
     "settle_grace",
     "syslog_socket",
+    WITNESS,
 ];
+
+const WITNESS: &str = "witness";
 
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
@@ -81,6 +85,7 @@ pub(super) struct Stanzas<'a> {
     pub(super) given: &'a mut Given,
     pub(super) rules: &'a mut AuditRules,
     pub(super) devices: &'a mut Vec<Device>,
+    pub(super) witnesses: &'a mut Vec<WitnessConfig>,
 }
 
 impl Stanzas<'_> {
@@ -120,9 +125,47 @@ impl Stanzas<'_> {
     }
 
     fn read_rule(&mut self, body: &Body) -> Result<(), FileError> {
-        self.reader.refuse_unknown_keys(body, RULE_KEYS, "audit: ")?;
-        self.given.each_once(self.reader, body, "audit: ")?;
-        read_rule(self.reader, body, self.rules)
+        let is_witness = |item: &&Item| item.name() == WITNESS;
+        for item in body.items.iter().filter(is_witness) {
+            let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
+            self.read_witnesses(&labels, &item.value, item.position())?;
+        }
+        let items = body.items.iter().filter(|item| !is_witness(item)).cloned().collect();
+        let rule = Body { items };
+        self.reader.refuse_unknown_keys(&rule, RULE_KEYS, "audit: ")?;
+        self.given.each_once(self.reader, &rule, "audit: ")?;
+        read_rule(self.reader, &rule, self.rules)
+    }
+
+    /// Reads a witness, or several of them: in JSON its name may be a key, and a list holds several.
+    fn read_witnesses(
+        &mut self,
+        labels: &[&str],
+        value: &Value,
+        position: Position,
+    ) -> Result<(), FileError> {
+        let body = match &value.data {
+            Data::List(items) => {
+                return items.iter().try_for_each(|item| self.read_witnesses(labels, item, item.position));
+            }
+            Data::Object(body) => body,
+            _ => {
+                let message =
+                    "audit: witness must be a block: witness \"NAME\" { url = …, verifier_key = … }";
+                return Err(self.reader.error(value.position, message.to_owned()));
+            }
+        };
+        let are_names = !body.items.is_empty() && body.items.iter().all(|item| !is_plain(item));
+        if labels.is_empty() && are_names {
+            return body.items.iter().try_for_each(|item| {
+                let labels: Vec<&str> = item.keys.iter().map(|key| key.text.as_str()).collect();
+                self.read_witnesses(&labels, &item.value, item.position())
+            });
+        }
+        let witness = witness::read(self.reader, labels, body, position)?;
+        self.given.once(self.reader, &format!("audit: witness {:?}", witness.name), position)?;
+        self.witnesses.push(witness);
+        Ok(())
     }
 
     fn read_device(&mut self, labels: &[&str], body: &Body, position: Position) -> Result<(), FileError> {

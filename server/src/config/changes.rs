@@ -38,7 +38,8 @@ impl Config {
             request_memory: "request_memory",
             requests_in_flight: "requests_in_flight",
             shutdown_timeout: "shutdown_timeout",
-            unauthenticated_rate_limit: "unauthenticated_rate_limit";
+            unauthenticated_rate_limit: "unauthenticated_rate_limit",
+            witnesses: "audit witness";
             audit, devices, memory_file, seal, warnings
         );
         changes.into_iter().filter_map(|(_, key, change)| change.map(|_| key)).collect()

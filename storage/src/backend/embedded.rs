@@ -19,12 +19,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use rustix::fs::{Access, access};
 
 use self::restore::{Restore, Restored, Step};
 use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, DataFinding};
-use super::{Backend, below, children};
+use super::{Backend, Visitor, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
@@ -241,7 +241,7 @@ impl Backend for Embedded {
         self.transact(batches, Some(digests))
     }
 
-    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+    fn for_each(&self, prefix: &str, visit: Visitor<'_>) -> Result<ControlFlow<()>, BackendError> {
         self.with("list", |database| {
             let table = database.begin_read()?.open_table(VALUES)?;
             for item in table.range::<&str>(prefix..)? {
@@ -249,10 +249,16 @@ impl Backend for Embedded {
                 if !key.value().starts_with(prefix) {
                     break;
                 }
-                visit(key.value(), value.value());
+                if visit(key.value(), value.value()).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })
+    }
+
+    fn count(&self) -> Result<Option<u64>, BackendError> {
+        self.with("list", |database| Ok(Some(database.begin_read()?.open_table(VALUES)?.len()?)))
     }
 
     fn records(&self) -> Result<Box<dyn Records>, BackendError> {

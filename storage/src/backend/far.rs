@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
 use crate::backend::memory::Memory;
+use crate::backend::{Backend, Visitor};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
@@ -196,7 +197,7 @@ impl Backend for Far {
         self.shared.memory.commit_with_digests(batches, digests)
     }
 
-    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+    fn for_each(&self, prefix: &str, visit: Visitor<'_>) -> Result<ControlFlow<()>, BackendError> {
         self.shared.memory.for_each(prefix, visit)
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::kind::{BackendKind, BackendTarget, CheckStatus};
-use super::{Backend, below, children};
+use super::{Backend, Visitor, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
@@ -182,12 +182,14 @@ impl Backend for Memory {
         Ok(values.replace_with_digests(batches, digests, &mut replaced))
     }
 
-    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
-        self.values()
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix))
-            .for_each(|(key, value)| visit(key, value));
-        Ok(())
+    fn for_each(&self, prefix: &str, visit: Visitor<'_>) -> Result<ControlFlow<()>, BackendError> {
+        let values = self.values();
+        let mut below = values.iter().filter(|(key, _)| key.starts_with(prefix));
+        Ok(below.try_for_each(|(key, value)| visit(key, value)))
+    }
+
+    fn count(&self) -> Result<Option<u64>, BackendError> {
+        Ok(Some(self.values().0.len() as u64))
     }
 
     fn reopen(&self) -> Result<(), BackendError> {

@@ -297,6 +297,25 @@ fn an_older_value_a_revived_one_and_another_table_are_found() {
 }
 
 #[test]
+fn a_value_lost_from_a_table_that_is_too_large_for_a_start_is_noticed() {
+    let sealed = sealed();
+    let barrier = sealed.barrier();
+    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Found);
+    let view = barrier.view("large/").unwrap();
+    let mut batch = Batch::new();
+    for value in 0..=(1 << 16) {
+        view.put(&mut batch, &value.to_string(), b"v").unwrap();
+    }
+    view.commit(batch).wait().unwrap();
+    drop((view, barrier));
+    assert_eq!(sealed.check().unwrap(), ["large/"]);
+    sealed.tamper(delete("large/77"));
+    let found = sealed.check().unwrap_err();
+    assert!(matches!(found, TablesError::Count { .. }), "{found}");
+    assert!(found.to_string().contains("large/"), "{found}");
+}
+
+#[test]
 fn without_its_digests_or_with_damaged_ones_a_store_is_not_unsealed() {
     let lost = sealed();
     lost.tamper(delete("barrier/tables"));

@@ -5,6 +5,7 @@ use std::fs::File;
 
 use super::open_file::OpenFile;
 use super::previous_file::{self, Before, LogEnd};
+use super::unfinished::LogEnds;
 use super::{FileDevice, unfinished};
 use crate::device::claim::FileId;
 
@@ -60,8 +61,9 @@ impl FileDevice {
         if first && found.newest.boot().is_none() && !open.begun {
             // The log may have been renamed before the end of the start that wrote it.
             let renamed = unfinished::find_renamed(open, self.path());
-            let (file, before) = renamed.map_or((None, Before::Nothing), |(file, end)| (Some(file), end));
-            (old, found.newest) = (file, before.of_next_file());
+            (old, found) = renamed
+                .map_or((None, LogEnds::without_lines(Before::Nothing)), |(file, ends)| (Some(file), ends));
+            found.newest = found.newest.of_next_file();
             previous_file::write(&open.file, &found.newest, open.begun);
         }
         if let Some(boot) = self.restored_in.filter(|_| fresh) {
@@ -75,6 +77,7 @@ impl FileDevice {
             self.ends_with = Some((newest.boot, newest.last));
             if first {
                 self.earlier_ends = found.earlier.iter().map(|end| (end.boot, end.last)).collect();
+                self.declared = found.declared;
                 self.notices.extend(found.earlier.into_iter().filter_map(LogEnd::notice));
             }
             self.notices.extend(newest.notice());

@@ -3,6 +3,7 @@
 //! since, it is looked for in its directory.
 //! Never in it: which numbers of one start are missing (`numbers`); entries lost far from the end of a file.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -14,7 +15,7 @@ use super::lines::{Line, OwnLine};
 use super::numbers::{Numbers, UNORDERED};
 use super::open_file::OpenFile;
 use super::previous_file::{self, Before, LogEnd};
-use onrecord_entry::Boot;
+use onrecord_entry::{Boot, SeqSet};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;
@@ -31,6 +32,15 @@ pub(super) struct LogEnds {
     pub(super) newest: Before,
     /// Those before, the oldest first: a server may be killed before it has reported what the start before it left behind.
     pub(super) earlier: Vec<LogEnd>,
+    /// What gap entries report of earlier starts.
+    pub(super) declared: Vec<(Boot, SeqSet)>,
+}
+
+impl LogEnds {
+    /// Of a file without a line that can be read.
+    pub(super) const fn without_lines(before: Before) -> Self {
+        Self { newest: before, earlier: Vec::new(), declared: Vec::new() }
+    }
 }
 
 /// Looks at the end of a file of `size` bytes, and what is known of the files before it.
@@ -38,7 +48,7 @@ pub(super) fn find(file: &File, size: u64) -> LogEnds {
     let start = size.saturating_sub(WINDOW);
     let mut window = vec![0; usize::try_from(size - start).unwrap_or(0)];
     if file.read_exact_at(&mut window, start).is_err() {
-        return LogEnds { newest: Before::Unknown, earlier: Vec::new() };
+        return LogEnds::without_lines(Before::Unknown);
     }
     let mut lines = window.split_inclusive(|&byte| byte == b'\n');
     if start > 0 {
@@ -49,14 +59,14 @@ pub(super) fn find(file: &File, size: u64) -> LogEnds {
     // What lies so far back is settled.
     let before = if start == 0 { previous_file::read(file, size == 0) } else { Before::Unknown };
     if lines.is_empty() {
-        return LogEnds { newest: before, earlier: Vec::new() };
+        return LogEnds::without_lines(before);
     }
     Starts::of(&lines, before, previous_file::restored_in(file)).ends()
 }
 
 /// The file that was the device's before it was renamed, and what it shows: the newest in the same directory with a
 /// name that begins in the same way. A file of another user is not believed, nor one that was given a second name.
-pub(super) fn find_renamed(open: &OpenFile, path: &Path) -> Option<(File, Before)> {
+pub(super) fn find_renamed(open: &OpenFile, path: &Path) -> Option<(File, LogEnds)> {
     let (directory, owner) = (&open.directory, rustix::fs::fstat(&open.file).ok()?.st_uid);
     let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -84,8 +94,8 @@ pub(super) fn find_renamed(open: &OpenFile, path: &Path) -> Option<(File, Before
         if !ours || !previous_file::is_signed(&file, path) {
             return None;
         }
-        let found = find(&file, u64::try_from(found.st_size).ok()?).newest;
-        Some((file, found))
+        let ends = find(&file, u64::try_from(found.st_size).ok()?);
+        Some((file, ends))
     })
 }
 
@@ -94,6 +104,8 @@ struct Starts {
     all: Vec<Start>,
     /// Those in which the device was enabled from the first entry on, as far as the file says so.
     restored_in: Vec<Boot>,
+    /// What gap entries report of earlier starts, whether they have lines here or not.
+    declared: HashMap<Boot, SeqSet>,
 }
 
 struct Start {
@@ -112,7 +124,7 @@ impl Start {
 impl Starts {
     fn of(lines: &[Line<'_>], before: Before, restored_in: Vec<Boot>) -> Self {
         let follows = matches!(before, Before::End(_));
-        let mut starts = Self { all: Vec::new(), restored_in };
+        let mut starts = Self { all: Vec::new(), restored_in, declared: HashMap::new() };
         if let Some(first) = lines.first() {
             starts.begin(first, lines, before);
         }
@@ -157,10 +169,12 @@ impl Starts {
 
     fn add(&mut self, place: usize, line: &Line<'_>) {
         let own_line = OwnLine::parse(line);
-        if let Some(OwnLine::Gap { seqs, of: Some(earlier), .. }) = &own_line
-            && let Some(start) = self.all.iter_mut().find(|start| start.boot == *earlier)
-        {
-            start.numbers.declare(seqs);
+        if let Some(OwnLine::Gap { seqs, of: Some(earlier), .. }) = &own_line {
+            let declared = self.declared.entry(*earlier).or_default();
+            *declared = declared.union(seqs);
+            if let Some(start) = self.all.iter_mut().find(|start| start.boot == *earlier) {
+                start.numbers.declare(seqs);
+            }
         }
         if let Some(start) = self.all.get_mut(place) {
             start.reports_earlier |= matches!(own_line, Some(OwnLine::Gap { of: Some(_), .. }));
@@ -171,7 +185,7 @@ impl Starts {
     /// Where they ended, as far back as the device was enabled without a break.
     fn ends(mut self) -> LogEnds {
         let Some(Start { boot, numbers, mut reports_earlier }) = self.all.pop() else {
-            return LogEnds { newest: Before::Unknown, earlier: Vec::new() };
+            return LogEnds::without_lines(Before::Unknown);
         };
         let (mut after, mut earlier) = (boot, Vec::new());
         while let Some(start) = self.all.pop() {
@@ -182,7 +196,8 @@ impl Starts {
             earlier.push(start.numbers.end(start.boot));
         }
         earlier.reverse();
-        LogEnds { newest: Before::End(numbers.end(boot)), earlier }
+        let declared = self.declared.into_iter().collect();
+        LogEnds { newest: Before::End(numbers.end(boot)), earlier, declared }
     }
 }
 

@@ -6,6 +6,7 @@ use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
+use super::evidence_status;
 use crate::boots::UnknownBoot;
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
@@ -27,6 +28,12 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
     let kind = |path: &str| table.get(path).map(|device| device.kind.as_str()).unwrap_or_default();
     let mut shown: Object =
         devices.iter().map(|device| (&*device.path, device_of(device, kind(&device.path)))).collect();
+    for device in &devices {
+        let evidence = evidence_status::shown(unsealed, device);
+        if let (Some(Value::Object(shown)), Some(evidence)) = (shown.get_mut(&device.path), evidence) {
+            shown.insert("evidence", evidence);
+        }
+    }
     // Devices whose options make none any more: they take nothing, and the rule knows nothing of them.
     for (path, device) in table.iter() {
         if !shown.contains(path) {
@@ -42,8 +49,9 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
         "last_seq" => unsealed.broker.last_seq(),
         "rule" => rule,
     };
-    if !unsealed.unknown_boots.is_empty() {
-        let ahead = unsealed.unknown_boots.iter().map(UnknownBoot::show);
+    let ahead = unsealed.logs_ahead.ends();
+    if !ahead.is_empty() {
+        let ahead = ahead.iter().map(UnknownBoot::show);
         data.insert("storage_is_older_than", ahead.map(Value::from).collect::<Value>());
     }
     Outcome::data(data)
