@@ -128,11 +128,10 @@ impl Core {
             .clock(Arc::clone(&machine.clock))
             .observer(Arc::clone(&log) as _)
             .build_with_boot(boot);
-        let log_keys = self.load_log_keys(&view(place::AUDIT)?, &cluster, &audit).await?;
-        let (kinds, keys) = (settings.device_kinds.clone(), Arc::clone(&log_keys));
+        let (table, kinds) = (view(place::AUDIT)?, settings.device_kinds.clone());
+        let log_keys = self.load_log_keys(&table, &cluster, &audit).await?;
         let loaded =
-            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, keys, Arc::clone(&audit), &broker)
-                .await;
+            Devices::load(table, machine.clone(), kinds, log_keys, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         let logs_ahead = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
@@ -144,8 +143,8 @@ impl Core {
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
+            log_keys: devices.log_keys(),
             devices,
-            log_keys,
             audited_headers,
             mounts,
             tokens,
