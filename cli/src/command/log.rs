@@ -101,7 +101,9 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResul
         drop(write!(session.process.stderr, "\r\x1b[K"));
     }
     let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
-    session.show(&findings::text(&report, judge), report.to_value(judge))?;
+    let (verdict, sentence) = findings::verdict(&report, judge);
+    let text = format!("{}\n\n{}", findings::text(&report), session.paint(verdict, sentence));
+    session.show(&text, report.to_value(judge))?;
     let not_logs = findings::not_logs(&report);
     if !not_logs.is_empty() {
         return Err(unreadable(not_logs));

@@ -88,3 +88,17 @@ fn watching_repeats_until_the_server_is_gone() {
     assert_eq!((outcome.code, outcome.stdout), (2, TABLE.repeat(2)));
     assert!(outcome.stderr.starts_with("Error reading the audit status: Get "), "{}", outcome.stderr);
 }
+
+#[test]
+fn verdicts_are_coloured_on_a_terminal_that_shows_colours_alone() {
+    let shown = |test: super::kit::CommandTest| test.reply(200, STATUS).run(&["audit", "status"]).stdout;
+    let coloured = shown(cli().on_terminal());
+    for line in ["\u{1b}[92mRule                 met\u{1b}[0m\n", "\n\u{1b}[92mfile/    file    healthy "] {
+        assert!(coloured.contains(line), "{coloured:?}");
+    }
+    assert!(coloured.contains("\n\u{1b}[91mout/     file    failing "), "{coloured:?}");
+    assert!(coloured.contains("\nPath     Type "), "{coloured:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("VAULT_CLI_NO_COLOR", "1")] {
+        assert_eq!(shown(cli().on_terminal().variable(name, value)), TABLE, "{name}");
+    }
+}
