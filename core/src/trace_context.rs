@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(of(&headers), None);
         let value = format!("00-{TRACE}-{SPAN}-01");
         headers.push("Traceparent", &value);
-        assert_eq!(of(&headers).map(|context| context.trace_id()), Some(TRACE));
+        assert_eq!(of(&headers).map(TraceContext::trace_id), Some(TRACE));
         headers.push("traceparent", &value);
         assert_eq!(of(&headers), None);
     }
