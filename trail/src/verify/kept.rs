@@ -7,6 +7,7 @@ use std::io;
 
 use memchr::memmem;
 use onrecord_entry::decode;
+use onrecord_entry::gap::CHECKPOINT_PATH;
 use onrecord_evidence::{Checkpoint, Hash, Note, Tree, VerifierKey};
 use serde::Serialize;
 
@@ -14,9 +15,6 @@ use super::VerifyError;
 use crate::input::Input;
 use crate::lines::Lines;
 use crate::report::Sample;
-
-/// The path of the entries that carry the checkpoint of another device.
-const CHECKPOINT_PATH: &str = "sys/audit/checkpoint";
 
 /// What the tree says of a checkpoint that was kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -226,28 +224,20 @@ fn each_anchor(input: Input, see: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> 
 
 fn anchor(line: u64, text: &[u8]) -> Option<Anchor> {
     let decoded = decode(text).ok()?;
-    let request = decoded.object().object("request")?;
-    if request.str("path") != Some(CHECKPOINT_PATH) {
-        return None;
-    }
-    let data = request.object("data")?;
-    let size = data.get("size")?;
-    let size = size
-        .as_str()
-        .map_or_else(|| size.as_i64().and_then(|size| u64::try_from(size).ok()), |size| size.parse().ok());
+    let entry = decoded.entry();
+    let checkpoint = entry.checkpoint.filter(|_| entry.request.path == CHECKPOINT_PATH.into())?;
     Some(Anchor {
         line,
-        origin: data.str("origin")?.into(),
-        size: size?,
-        root: Hash::from_base64(data.str("root")?).ok()?,
+        origin: checkpoint.origin.as_str().into(),
+        size: checkpoint.size,
+        root: Hash::from_base64(checkpoint.root.as_str()).ok()?,
     })
 }
 
 /// The signed checkpoint in an entry of another device's log.
 fn note_in(text: &[u8]) -> Option<Note> {
     let decoded = decode(text).ok()?;
-    let data = decoded.object().object("request")?.object("data")?;
-    Note::parse(data.str("checkpoint")?).ok()
+    Note::parse(decoded.entry().checkpoint?.note.as_str()).ok()
 }
 
 /// Whether the given keys signed what the entries say that the tree does not agree with: a forger may have written those
