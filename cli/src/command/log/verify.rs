@@ -53,6 +53,10 @@ pub(crate) const COMMAND: Command =
         .offline()
         .output(Output::Format)
         .flags(&[
+            Flag::bool(
+                "allow-uncovered-declared",
+                "Accept lines that the tree could not take, as an entry in it says: its folder was full or read-only.",
+            ),
             Flag::bool("allow-uncovered-head", "Accept lines before the first leaf: they are older than the tree."),
             Flag::bool("allow-uncovered-tail", "Accept lines after the last leaf: no checkpoint covers them yet."),
             Flag::texts(
@@ -84,6 +88,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let folder = tree::folder(invocation, &invocation.arguments)?;
     let first_leaf = invocation.integer("first-leaf").unwrap_or(0);
     let allowed = [
+        ("allow-uncovered-declared", FindingKind::UncoveredDeclared),
         ("allow-uncovered-head", FindingKind::UncoveredHead),
         ("allow-uncovered-tail", FindingKind::UncoveredTail),
     ];
@@ -92,6 +97,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         keys: tree::keys(invocation, "key")?,
         witnesses: tree::keys(invocation, "witness")?,
         kept: tree::kept(invocation)?,
+        cosigned: folder.cosigned(),
         anchors: invocation.texts("anchors").iter().map(Input::file).collect(),
         first_leaf: u64::try_from(first_leaf)
             .map_err(|_| unreadable("-first-leaf must not be negative: give 0 or more"))?,

@@ -148,6 +148,7 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::MissingBetween => "MISSING",
         FindingKind::TailCut => "TAIL MISSING",
         FindingKind::UncoveredHead => "NOT COVERED",
+        FindingKind::UncoveredDeclared => "NOT COVERED, DECLARED",
         FindingKind::UncoveredTail => "NOT COVERED YET",
         FindingKind::Unverifiable => "NOT VERIFIABLE",
         FindingKind::Unreadable => "UNREADABLE",
@@ -195,6 +196,7 @@ fn finding(one: &Finding) -> String {
         FindingKind::UncoveredHead => {
             "before the first leaf: it is older than the tree, or was inserted".to_owned()
         }
+        FindingKind::UncoveredDeclared => "the tree could not take it, as a later entry says".to_owned(),
         FindingKind::UncoveredTail => {
             "after the last leaf: no checkpoint covers it yet, or it was inserted, or the tree was cut"
                 .to_owned()
