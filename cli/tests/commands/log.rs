@@ -19,6 +19,11 @@ fn line(number: u64) -> String {
     format!(r#"{{"time":"2026-01-01T00:00:00Z","type":"request","auth":{{}},"request":{{"id":"{number}"}}}}"#)
 }
 
+/// The lines with their newlines.
+fn text(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
 /// A log with its tree, the file of its key, and a checkpoint that was kept when it had 100 lines.
 struct Log {
     dir: TempDir,
@@ -57,8 +62,7 @@ impl Log {
     }
 
     fn write(&self, lines: &[String]) {
-        fs::write(self.path("audit.log"), lines.iter().map(|line| format!("{line}\n")).collect::<String>())
-            .unwrap();
+        fs::write(self.path("audit.log"), text(lines)).unwrap();
     }
 
     /// Runs a command; `@NAME` is a file of this folder.
@@ -153,9 +157,9 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
 fn names_in_a_log_are_not_printed_raw() {
     let log = Log::new();
     let name = "a\u{1b}[2J.log";
-    let mut text: Vec<String> = log.lines.clone();
-    text[3].push_str("\u{1b}[2J");
-    fs::write(log.path(name), text.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let mut lines: Vec<String> = log.lines.clone();
+    lines[3].push_str("\u{1b}[2J");
+    fs::write(log.path(name), text(&lines)).unwrap();
     let outcome = log.run(&["log", "verify", "-tlog=@audit.log.tlog", &format!("@{name}")]);
     assert_eq!(outcome.code, 1);
     for output in [&outcome.stdout, &outcome.stderr] {
@@ -182,7 +186,6 @@ fn what_was_accepted_is_named_and_does_not_count() {
 #[test]
 fn a_rotated_log_is_verified_with_the_tree_beside_its_newest_file() {
     let log = Log::new();
-    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
     let mut file =
         GzEncoder::new(fs::File::create(log.path("audit.log.1.gz")).unwrap(), flate2::Compression::fast());
     file.write_all(text(&log.lines[..200]).as_bytes()).unwrap();
@@ -318,13 +321,16 @@ fn the_keys_come_from_the_server_and_not_from_a_tree() {
     outcome.sent(&["GET /v1/sys/audit-log/keys"]);
     assert_eq!(outcome.sent[0].header("x-vault-token"), None);
     assert!(
-        outcome
-            .stdout
-            .ends_with("file/     example.com/file    2026-01-01T00:00:00Z    example.com/file+00000000+A\n"),
+        outcome.stdout.ends_with(
+            "file/     example.com/file    2026-01-01T00:00:00Z    n/a        example.com/file+00000000+A\n"
+        ),
         "{}",
         outcome.stdout
     );
     cli().reply(200, reply).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
+    let retired = reply.replace("\"created\"", "\"retired\":\"2026-02-01T00:00:00Z\",\"created\"");
+    let only = "# retired at 2026-02-01T00:00:00Z:\nexample.com/file+00000000+A\n";
+    cli().reply(200, &retired).run(&["log", "key", "-keys-only"]).is(0, only, "");
     let wrapped = format!(r#"{{"request_id":"r","data":{reply}}}"#);
     cli().reply(200, &wrapped).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
     let outcome = cli().reply(404, r#"{"errors":[]}"#).run(&["log", "key"]);

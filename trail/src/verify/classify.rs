@@ -137,7 +137,9 @@ impl Classifier<'_, '_> {
         let skipped = if difference.at == Where::Head { surplus } else { 0 };
         let skipped_others = usize::try_from(skipped).unwrap_or(usize::MAX).min(others.len());
         let (before, others) = others.split_at(skipped_others);
-        before.iter().for_each(|number| self.extra(difference, *number, 1));
+        for number in before {
+            self.extra(difference, *number, 1);
+        }
         let last = line + count - u64::from(count > 0);
         let mut used: Vec<u64> = Vec::new();
         for number in others {

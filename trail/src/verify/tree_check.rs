@@ -85,7 +85,7 @@ impl Checker<'_, '_> {
         let bundle = read_bundle(self.tree, id)
             .map(|bundle| bundle.entries.iter().map(|entry| hash_leaf(entry)).collect::<Vec<Hash>>());
         match (tile, bundle) {
-            (Ok(tile), Ok(bundle)) if tile == bundle => return Some(tile),
+            (Ok(tile), Ok(bundle)) if tile == bundle => Some(tile),
             (Ok(tile), Ok(bundle)) => {
                 let place = tile.iter().zip(&bundle).take_while(|(one, other)| one == other).count();
                 let (hashes, entries) = (id.path(TileKind::Hashes), id.path(TileKind::Entries));
@@ -124,7 +124,9 @@ impl Checker<'_, '_> {
     /// Whether what stands above a group of leaves says that these are its hashes.
     fn is_vouched_for(&self, id: TileId, hashes: &[Hash]) -> bool {
         let grown = |mut tree: Tree| {
-            hashes.iter().for_each(|hash| tree.push(*hash, &mut Vec::<Tile>::new()));
+            for hash in hashes {
+                tree.push(*hash, &mut Vec::<Tile>::new());
+            }
             tree.root()
         };
         let size = self.tree.checkpoint.size;
@@ -144,7 +146,9 @@ impl Checker<'_, '_> {
         }
         let mut full = Vec::new();
         self.growing.push(leaf, &mut full);
-        full.iter().filter(|tile| tile.id.level > 0).for_each(|tile| self.compare(tile));
+        for tile in full.iter().filter(|tile| tile.id.level > 0) {
+            self.compare(tile);
+        }
         kept.compare(self.growing.size(), &self.growing);
     }
 
@@ -168,7 +172,9 @@ impl Checker<'_, '_> {
             return;
         }
         let edge: Vec<Tile> = self.growing.partial_tiles().filter(|tile| tile.id.level > 0).collect();
-        edge.iter().for_each(|tile| self.compare(tile));
+        for tile in &edge {
+            self.compare(tile);
+        }
         self.result.root = Some(self.growing.root());
     }
 }

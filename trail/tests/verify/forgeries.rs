@@ -148,7 +148,7 @@ fn any_flipped_bit_is_found_in_its_line() {
         let (at, bit) = (next(whole.len()), next(8));
         let mut changed = whole.clone();
         changed[at] ^= 1 << bit;
-        let line = whole[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let line = whole[..at].split(|byte| *byte == b'\n').count() as u64;
         let found = device.verify_text(&changed);
         let kinds = rows(&found);
         assert_eq!(found.verdict(), Verdict::Differs, "byte {at}, bit {bit}");

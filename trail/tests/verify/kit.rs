@@ -75,7 +75,9 @@ impl Device {
 
     /// Lines that the device writes, with the checkpoint after them.
     pub(crate) fn append(&mut self, lines: Vec<Vec<u8>>) {
-        lines.iter().for_each(|line| self.tree.append(line_digest(line)));
+        for line in &lines {
+            self.tree.append(line_digest(line));
+        }
         self.lines.extend(lines);
         let mut folder = self.folder();
         self.tree.flush(&mut folder).unwrap();

@@ -14,7 +14,8 @@ use crate::printer::{Node, plain};
 
 const ABOUT: &str = "Asks the server for the keys that sign the checkpoints of its logs. No token is needed. Keep them where \
     nobody who can write to the logs can change them, before they are needed: `log verify -key=FILE` takes the output of \
-    -keys-only.\n\nWith -tlog=DIR no server is asked: the names and ids of the keys that signed a tree's checkpoint are \
+    -keys-only. Keys that were retired by `audit rotate-key` are there too, for checkpoints of before: take those out that you \
+    do not trust any more.\n\nWith -tlog=DIR no server is asked: the names and ids of the keys that signed a tree's checkpoint are \
     shown. Their keys are not in a tree; a key must come from the server, or from whom you trust.";
 
 pub(crate) const COMMAND: Command = Command::new("log key", "", "Show the keys that verify audit logs", run)
@@ -41,16 +42,21 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let keys = session
         .block_on(client.audit_log_keys())?
         .map_err(context("Error reading the keys of the logs: "))?;
-    let text = |key: &Object, name: &str| key.get(name).map(plain).unwrap_or_default();
+    let text = |key: &Object, name: &str| {
+        key.get(name).filter(|value| **value != Value::Null).map(plain).unwrap_or_default()
+    };
     if invocation.is_set("keys-only") {
-        let lines: Vec<String> = keys.iter().map(|key| printable(&text(key, "verifier_key"))).collect();
-        return session.done(lines.join("\n"));
+        let line = |key: &Object| match (printable(&text(key, "verifier_key")), text(key, "retired")) {
+            (line, retired) if retired.is_empty() => line,
+            (line, retired) => format!("# retired at {}:\n{line}", printable(&retired)),
+        };
+        return session.done(keys.iter().map(line).collect::<Vec<_>>().join("\n"));
     }
-    let columns = ["device", "origin", "created", "verifier_key"];
+    let columns = ["device", "origin", "created", "retired", "verifier_key"];
     let row = |key: &Object| columns.iter().map(|name| printable(&text(key, name))).collect();
     let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
     let node: Value = keys.into_iter().map(Value::from).collect();
-    session.show(&table("Device | Origin | Created | Verifier key", &rows), node)
+    session.show(&table("Device | Origin | Created | Retired | Verifier key", &rows), node)
 }
 
 /// The keys that the checkpoint of a tree names.

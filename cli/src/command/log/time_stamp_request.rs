@@ -38,7 +38,10 @@ mod tests {
         let expected = "30430201013031300d060960864801650304020105000420\
                         e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\
                         02087fffffffffffffff0101ff";
-        let hex: String = request.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, expected);
+        let expected: Vec<u8> = (0..expected.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&expected[at..at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(request, expected);
     }
 }
