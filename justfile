@@ -25,6 +25,10 @@ fuzz target minutes="10":
     cargo run --release --locked -p onrecord-fuzz --bin seeds -- {{target}} fuzz/libfuzzer/corpus/{{target}}
     cargo fuzz run --fuzz-dir fuzz/libfuzzer --sanitizer none --no-cfg-fuzzing {{target}} fuzz/libfuzzer/corpus/{{target}} -- -max_total_time=$(( {{minutes}} * 60 )) -max_len=65536 -timeout=30 -rss_limit_mb=4096 -print_final_stats=1
 
+# Many more single bits of a log flipped, by one seed: `log verify` must name each with its line.
+flips count="10000":
+    ONRECORD_FLIPS={{count}} cargo test --release -p onrecord-trail --locked --test verify any_flipped_bit
+
 # Data directories with flipped bits and cut ends, by seed: what becomes of each.
 damage cases="20000" first-seed="0":
     cargo run --release --locked -p onrecord-fuzz --bin damage -- {{cases}} {{first-seed}}

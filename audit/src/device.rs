@@ -22,6 +22,7 @@ mod syslog;
 
 pub use batch::{Appended, Batch, Rejected};
 pub use claim::Claim;
+pub(crate) use claim::FileId;
 pub(crate) use drill::DrillControl;
 pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use error::errno::Errno;

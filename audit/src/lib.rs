@@ -73,6 +73,11 @@
 //! meet the rule have failed, and after [`Rules::audit_timeout`] when they block. When a device that missed entries works
 //! again, it writes a *gap* entry that lists them, before newer lines.
 //!
+//! # Evidence
+//!
+//! With [`DeviceConfig::evidence`] a file device keeps a signed Merkle tree over all its lines, in the formats of the transparency
+//! world: a line that is changed, dropped, inserted or moved later is found, by tools of others too ([`evidence`]).
+//!
 //! # Waiting
 //!
 //! What takes time returns a future, which runs on any runtime. [`Wait`] adds `wait` to every future, for threads without
@@ -81,6 +86,7 @@
 //! # Features
 //!
 //! * `serde_json`: `entry::value::Object` and `entry::value::Value` are made from values of `serde_json` by `From`.
+//! * `ed25519`: keys in memory for [`evidence`], and the check of signatures.
 //! * `test-support`: a device that fails on command ([`device`]`::faulty`), a look at every line that goes to any device, and a
 //!   clock that is set by hand.
 //!
@@ -90,6 +96,7 @@ pub mod broker;
 mod cause;
 mod clock;
 pub mod device;
+pub mod evidence;
 pub mod guide;
 mod health_tracker;
 mod loss;
@@ -110,4 +117,5 @@ pub use broker::{
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
+pub use evidence::EvidenceConfig;
 pub use wait::Wait;

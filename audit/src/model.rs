@@ -21,6 +21,7 @@ mod broker;
 mod cause;
 mod clock;
 mod device;
+mod evidence;
 mod health_tracker;
 mod loss;
 mod rules;

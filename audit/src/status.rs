@@ -7,6 +7,7 @@ use onrecord_value::Time;
 
 use crate::cause::Why;
 use crate::device::{DeviceError, DrillNews, DrillStatus};
+pub use crate::evidence::EvidenceStatus;
 pub use crate::health_tracker::Health;
 pub use crate::statistics::{Distribution, WriteStatus};
 use onrecord_entry::{SaltId, SeqSet};
@@ -42,6 +43,8 @@ pub struct DeviceStatus {
     pub reopens: u64,
     /// The drill under way.
     pub drill: Option<DrillStatus>,
+    /// The tree beside its log, if it keeps one.
+    pub evidence: Option<EvidenceStatus>,
 }
 
 /// What waits for a device or is being written.

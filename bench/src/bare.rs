@@ -1,12 +1,14 @@
-//! The floor of the server benches: a bare HTTP server that answers every request with one fixed body and does nothing else.
+//! The floor of the server benches: a bare HTTP server that throws away the body of each request, answers with one fixed body, and
+//! does nothing else.
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, header};
+use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 
 /// Serves for ever; says its address first.
@@ -23,7 +25,9 @@ pub fn serve(body: &'static str) {
             let Ok((stream, _)) = socket.accept().await else { continue };
             stream.set_nodelay(true).ok();
             tokio::spawn(async move {
-                let answer = service_fn(|_| async {
+                let answer = service_fn(|request: Request<Incoming>| async {
+                    let mut sent = request.into_body();
+                    while !sent.is_end_stream() && sent.frame().await.is_some_and(|frame| frame.is_ok()) {}
                     let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
                     let json = header::HeaderValue::from_static("application/json");
                     response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -5,6 +5,7 @@ mod allocations;
 mod bare;
 mod devices;
 mod effort;
+mod evidence;
 mod journey;
 mod leases;
 mod library;
@@ -21,11 +22,12 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|journey|leases|logins|server|starving|trail|all] [--smoke] [--rounds N]
-                      [--seconds S] [--only NAME] [--count N]
+Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|starving|trail|all] [--smoke]
+                      [--rounds N] [--seconds S] [--only NAME] [--count N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
+  evidence      the tree of a log: what an entry costs, and memory with 100 million
   journey       the server without HTTP: nanoseconds and allocations of a request
   leases        what a look-up, a renewal and a revocation cost with up to a million leases
   logins        logins by name and password, beside the hash of the password alone
@@ -52,8 +54,8 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "journey" | "leases" | "logins" | "server" | "starving" | "trail"
-            | "all" => {
+            "library" | "devices" | "evidence" | "journey" | "leases" | "logins" | "server" | "starving"
+            | "trail" | "all" => {
                 wanted = word;
             }
             "--smoke" => effort = Effort::SMOKE,
@@ -73,6 +75,9 @@ fn main() {
     }
     if part("devices") {
         devices::run(effort);
+    }
+    if part("evidence") {
+        evidence::run(effort);
     }
     if part("journey") {
         journey::run(effort);

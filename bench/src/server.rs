@@ -59,7 +59,8 @@ impl Variant {
 }
 
 /// Starts a server with a KV 2 mount, a secret, and these devices.
-fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Variant {
+fn start(row: &Row, storage: &str) -> Variant {
+    let Row { name, devices, hung, evidence } = *row;
     let place = Place::new();
     place.write_config(&storage.replace("DIR", &place.path("data").display().to_string()));
     let launch = place.launch();
@@ -73,7 +74,9 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
     assert_eq!(server.call("POST", "transit/keys/app", Some(json!({}))).status, 200);
     let logs: Vec<PathBuf> = (0..devices).map(|index| place.path(format!("audit{index}.log"))).collect();
     for (index, log) in logs.iter().enumerate() {
-        server.enable_file(&format!("file{index}"), log);
+        let evidence = if evidence { "on" } else { "off" };
+        let options = json!({"file_path": log, "evidence": evidence});
+        server.enable(&format!("file{index}"), "file", &options);
     }
     if hung {
         server.enable("stdout", "file", &json!({"file_path": "stdout"}));
@@ -88,22 +91,43 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
     }
 }
 
-/// The servers that are compared: name, file devices, and whether a device that hangs is beside them.
-const SERVERS: [(&str, usize, bool); 4] = [
-    ("no device", 0, false),
-    ("one file", 1, false),
-    ("three files", 3, false),
-    ("one file beside a hung device", 1, true),
+/// A server that is compared: how many file devices it has, whether a device that hangs is beside them, and whether each file
+/// has its tree.
+#[derive(Clone, Copy)]
+struct Row {
+    name: &'static str,
+    devices: usize,
+    hung: bool,
+    evidence: bool,
+}
+
+const SERVERS: [Row; 5] = [
+    Row { name: "no device", devices: 0, hung: false, evidence: true },
+    Row { name: "one file", devices: 1, hung: false, evidence: true },
+    Row { name: "one file, `evidence=off`", devices: 1, hung: false, evidence: false },
+    Row { name: "three files", devices: 3, hung: false, evidence: true },
+    Row { name: "one file beside a hung device", devices: 1, hung: true, evidence: true },
 ];
 const BARE: &str = "bare HTTP server";
 
 fn start_all(storage: &str, effort: Effort) -> Vec<Variant> {
-    let wanted = SERVERS.into_iter().filter(|(name, ..)| effort.wants(name));
-    wanted.map(|(name, devices, hung)| start(name, storage, devices, hung)).collect()
+    SERVERS.iter().filter(|row| effort.wants(row.name)).map(|row| start(row, storage)).collect()
 }
 
 /// The bare server in a process of its own.
-struct BareServer(Child);
+pub struct BareServer(Child);
+
+impl BareServer {
+    /// Starts it, and says where it listens.
+    pub fn start() -> (Self, SocketAddr) {
+        let program = std::env::current_exe().expect("the name of this program");
+        let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says its address");
+        (Self(child), line.trim().parse().expect("an address"))
+    }
+}
 
 impl Drop for BareServer {
     fn drop(&mut self) {
@@ -113,19 +137,9 @@ impl Drop for BareServer {
 }
 
 fn bare() -> Variant {
-    let program = std::env::current_exe().expect("the name of this program");
-    let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says its address");
-    let addr = line.trim().parse().expect("an address");
-    Variant {
-        name: BARE,
-        addr,
-        pid: child.id(),
-        token: String::new(),
-        process: Process::Bare(BareServer(child)),
-        logs: Vec::new(),
-    }
+    let (server, addr) = BareServer::start();
+    let (pid, process) = (server.0.id(), Process::Bare(server));
+    Variant { name: BARE, addr, pid, token: String::new(), process, logs: Vec::new() }
 }
 
 /// A kind of load.

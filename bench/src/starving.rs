@@ -5,7 +5,7 @@
 pub mod attacks;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use self::attacks::ATTACKS;
 use crate::effort::Effort;
+use crate::server::BareServer;
 use crate::table::{median, micros};
 
 /// A small read is sent so often.
@@ -27,12 +28,12 @@ struct AttackProcess(Child);
 
 impl AttackProcess {
     /// Starts an attack, and waits until it is under way.
-    fn start(name: &str, server: &Server) -> Self {
+    fn start(name: &str, target: SocketAddr, token: &str) -> Self {
         let program = std::env::current_exe().expect("the name of this program");
         let mut child = Command::new("nice")
             .args(["-n", "19"])
             .arg(program)
-            .args(["attack", name, &server.addr.to_string(), &server.token])
+            .args(["attack", name, &target.to_string(), token])
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
@@ -98,7 +99,10 @@ fn measure(name: &str, effort: Effort, figures: &mut Figures) {
     }
     small_reads(&server, Duration::from_millis(200));
     let (idle, _) = small_reads(&server, effort.time);
-    let attack = AttackProcess::start(name, &server);
+    // What the same bytes cost the machine, where another process throws them away.
+    let elsewhere = attacks::is_elsewhere(name).then(BareServer::start);
+    let target = elsewhere.as_ref().map_or(server.addr, |(_, addr)| *addr);
+    let attack = AttackProcess::start(name, target, &server.token);
     let (attacked, wrong) = small_reads(&server, effort.time);
     drop(attack);
     for (at, percent) in [50, 99].into_iter().enumerate() {

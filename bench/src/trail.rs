@@ -1,16 +1,20 @@
-//! The checker of logs on one core: gigabytes a second of its CPU, and its memory at peak, over logs of our own formatter
-//! that are read from memory.
+//! The checker of logs, and their verification with a tree, on one core: gigabytes a second of its CPU, and its memory at peak,
+//! over logs of our own formatter that are read from memory.
 //! Never in it: what a report says, beyond that nothing is missing in logs that are whole.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use onrecord_entry::format::Format;
 use onrecord_entry::{Boot, Clear, Entry, FormatOptions, Formatter, Salt, Stamp};
+use onrecord_evidence::{
+    Checkpoint, Ed25519Key, Signer as _, Store, StoreReader, TreeLog, VerifierKey, line_digest,
+};
+use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
 use onrecord_trail::{Input, Judge, check};
 use onrecord_value::Time;
 use tempfile::TempDir;
@@ -142,15 +146,96 @@ fn measure(sample: &'static SampleData, plan: &Plan, effort: Effort) {
     );
 }
 
-/// The checker over each kind of log.
+/// The tree of a log, in a folder: its lines were read back.
+struct Folder(PathBuf);
+
+impl StoreReader for Folder {
+    fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        TreeFolder::new(&self.0).read(path)
+    }
+}
+
+impl Store for Folder {
+    fn write(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder"))?;
+        std::fs::write(path, bytes)
+    }
+
+    fn remove(&mut self, path: &str) -> std::io::Result<()> {
+        std::fs::remove_file(self.0.join(path))
+    }
+}
+
+/// Writes the tree of a log. Returns the key that signed it.
+fn write_tree(log: &Path, folder: PathBuf) -> VerifierKey {
+    let origin = "example.com/audit/file";
+    let (mut tree, mut store) = (TreeLog::new(), Folder(folder));
+    for line in BufReader::with_capacity(1 << 20, File::open(log).expect("a file")).split(b'\n') {
+        tree.append(line_digest(&line.expect("a line")));
+        if tree.unflushed() == 65536 {
+            tree.flush(&mut store).expect("room");
+        }
+    }
+    let root = tree.flush(&mut store).expect("room");
+    let key = Ed25519Key::generate().expect("random numbers");
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size: tree.size(), root };
+    let note = checkpoint.sign(&key).expect("a signature").to_string();
+    store.write("checkpoint", note.as_bytes()).expect("room");
+    key.verifier(origin)
+}
+
+/// The verification of one log: a line of the table.
+fn measure_verification(sample: &'static SampleData, plan: &Plan, effort: Effort) {
+    let all = if effort.rounds > 1 { 400_000_000 } else { 4_000_000 };
+    let folder = folder();
+    let (log, tree) = (folder.path().join("audit.log"), folder.path().join("audit.log.tlog"));
+    let (entries, bytes) = write(&log, sample, plan, 0, all);
+    let key = write_tree(&log, tree.clone());
+    let tree = TreeFolder::new(tree);
+    let (mut on_core, mut passed, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=effort.rounds {
+        memory();
+        let (cpu, begin) = (thread_cpu_time(), Instant::now());
+        let options = VerifyOptions { keys: vec![key.clone()], ..VerifyOptions::default() };
+        let found = verify(vec![Input::file(&log)], &tree, options, &mut |_| {}).expect("it can be read");
+        let cpu = thread_cpu_time().saturating_sub(cpu).as_secs_f64();
+        let time = begin.elapsed().as_secs_f64();
+        let (_, peak) = memory();
+        assert!(found.verdict() == Verdict::Intact && found.tree.size == entries, "the log is whole");
+        if round > 0 {
+            on_core.push(cpu);
+            passed.push(time);
+            peaks.push(peak);
+        }
+    }
+    let seconds = median(&mut on_core);
+    println!(
+        "| {} | {:.0} | {entries} | {:.2} | {:.0} | {:.2} | {:.1} |",
+        plan.name,
+        bytes as f64 / 1e6,
+        bytes as f64 / seconds / 1e9,
+        seconds * 1e9 / entries as f64,
+        bytes as f64 / median(&mut passed) / 1e9,
+        median(&mut peaks),
+    );
+}
+
+/// The columns of both tables.
+const COLUMNS: &str = "| logs | MB | entries | GB/s of its CPU | ns an entry | GB/s by the clock | process at peak, MiB |\n\
+                       |---|---:|---:|---:|---:|---:|---:|";
+
+/// The checker over each kind of log, and the verification of those of one device.
 pub fn run(effort: Effort) {
     let sample = SampleData::leak();
     println!("\n### `log check`, one thread, logs in memory\n");
-    println!(
-        "| logs | MB | entries | GB/s of its CPU | ns an entry | GB/s by the clock | process at peak, MiB |\n\
-         |---|---:|---:|---:|---:|---:|---:|"
-    );
+    println!("{COLUMNS}");
     for plan in PLANS.iter().filter(|plan| effort.wants(plan.name)) {
         measure(sample, plan, effort);
+    }
+    println!("\n### `log verify`, one thread, logs and trees in memory\n\n{COLUMNS}");
+    let one = |plan: &&Plan| plan.devices == 1 && !plan.thorough && effort.wants(plan.name);
+    for plan in PLANS.iter().filter(one) {
+        measure_verification(sample, plan, effort);
     }
 }

@@ -124,9 +124,10 @@ impl Command {
         self.all_flags().find(|flag| !flag.refused.is_empty() && invocation.has(flag.name))
     }
 
-    /// The exit code of a usage error. `log check` uses 1 for lost entries, so its usage errors exit with 2.
+    /// The exit code of a usage error. The commands of `log` use 1 for what they find in logs, so their usage errors exit
+    /// with 2.
     pub const fn usage_code(&self) -> u8 {
-        if matches!(self.words.as_bytes(), b"log check") { SERVER } else { USAGE }
+        if matches!(self.words.as_bytes(), [b'l', b'o', b'g', b' ', ..]) { SERVER } else { USAGE }
     }
 
     /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag.

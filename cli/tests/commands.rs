@@ -21,6 +21,7 @@ mod commands {
     pub(crate) mod kit;
     mod kv;
     mod lease;
+    mod log;
     mod login;
     mod operator;
     mod policy;

@@ -97,6 +97,11 @@ impl Address {
         if query.is_empty() { path.to_string() } else { format!("{path}?{}", encode_query(query)) }
     }
 
+    /// The path of a URL that is not one of the API, escaped: below the address's own prefix.
+    pub(crate) fn target_outside_api(&self, path: &str) -> String {
+        utf8_percent_encode(&clean(&format!("{}/{path}", self.prefix)), PATH).to_string()
+    }
+
     /// The URL of a target. That of a Unix socket names the host `localhost`.
     pub(crate) fn url(&self, target: &str) -> String {
         let scheme = if matches!(self.endpoint, Endpoint::Tcp { tls: true, .. }) { "https" } else { "http" };

@@ -60,6 +60,11 @@ impl Client {
         clone
     }
 
+    /// What a call outside of the API needs.
+    pub(crate) fn parts(&self) -> (&Config, &Transport) {
+        (&self.config, &self.transport)
+    }
+
     /// The token in use.
     pub fn token(&self) -> Option<&Token> {
         self.config.token.as_ref()

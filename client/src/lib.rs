@@ -26,6 +26,7 @@ mod config;
 pub mod environment;
 mod error;
 mod os_text;
+mod post;
 mod request;
 mod response;
 #[cfg(feature = "test-support")]

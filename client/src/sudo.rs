@@ -10,6 +10,8 @@ const PATHS: &[&str] = &[
     "sys/audit",
     "sys/audit/*",
     "sys/audit-drill/*",
+    "sys/audit-log/checkpoint/*",
+    "sys/audit-log/rotate",
     "sys/audit-preview",
     "sys/audit-rotate-salt/*",
     "sys/audit-salts",

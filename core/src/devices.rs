@@ -9,6 +9,7 @@ mod declared;
 mod kept;
 mod load;
 mod log;
+mod logs;
 mod opening;
 pub(crate) mod repair;
 mod salts;
@@ -28,6 +29,7 @@ use onrecord_value::printable::{Invisible, find_invisible};
 
 use crate::current::Current;
 use crate::host::Host;
+use crate::log_keys::LogKeys;
 use crate::settings::{AuditSettings, EnableRequest};
 use kept::Kept;
 use opening::{Origin, Prepared};
@@ -36,6 +38,8 @@ use repair::Removals;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
+pub use logs::AuditLog;
+pub(crate) use logs::logs;
 pub(crate) use stored::KeptSalt;
 
 /// Devices by path, each with its closing slash.
@@ -139,6 +143,8 @@ pub struct Devices {
     view: View,
     host: Host,
     kinds: DeviceKinds,
+    /// Sign the checkpoints of the devices' logs.
+    log_keys: Arc<LogKeys>,
     /// The rule and the API's limits, as they are now.
     settings: Current<AuditSettings>,
     table: Current<Table>,

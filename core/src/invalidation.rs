@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use crate::engine::unsealed::Unsealed;
+use crate::log_keys;
 use crate::place;
 use crate::quotas;
 
@@ -35,7 +36,10 @@ impl Unsealed {
                 _ => {}
             }
         } else if let Some(key) = key.strip_prefix(place::AUDIT) {
-            self.devices.invalidate(&self.broker, key).await?;
+            match key.strip_prefix(log_keys::FOLDER) {
+                Some(_) => self.log_keys.invalidate().await?,
+                None => self.devices.invalidate(&self.broker, key).await?,
+            }
         } else if let Some(name) = key.strip_prefix(place::POLICY) {
             self.policies.invalidate(name).await?;
         } else if let Some(key) = key.strip_prefix(place::IDENTITY) {

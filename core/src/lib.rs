@@ -43,6 +43,7 @@ pub mod kinds;
 pub mod leases;
 mod lifecycle;
 mod lockout;
+mod log_keys;
 mod login;
 mod meters;
 mod names;
@@ -75,6 +76,7 @@ pub mod token;
 pub mod tokens;
 mod trace_context;
 mod versions;
+mod witnesses;
 mod wrap;
 mod wrapping;
 
@@ -90,14 +92,16 @@ pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
 pub use auto_seal::{AutoSeal, AutoSealError, AutoSealFuture};
 pub use cors::Cors;
 pub use cross_origin::CorsGrant;
-pub use devices::{DeclareError, Device, DevicesError};
+pub use devices::{AuditLog, DeclareError, Device, DevicesError};
 pub use exchange::{
     Answer, Exchange, Forwarding, Headers, Media, Peer, PeerFacts, RateLimit, Received, Target,
 };
 pub use host::{Host, Process, Spawn, Task};
 pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Reloaded, Repair, SealStatus};
+pub use log_keys::check_origin;
 pub use operation::Operation;
 pub use settings::{AuditSettings, EnableRequest, Settings};
+pub use witnesses::Witnesses;
 
 /// The version that status answers show.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

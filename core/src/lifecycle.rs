@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
+use onrecord_value::Time;
 use tokio::sync::watch;
 
 use crate::admission::{Account, Admission, Permit, Priority};
@@ -26,7 +27,7 @@ use crate::ceremonies::guesses::Guesses;
 use crate::ceremonies::journal::SealedActs;
 use crate::cors::Cors;
 use crate::current::Current;
-use crate::devices::{DeclareError, DevicesError};
+use crate::devices::{self, AuditLog, DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
 use crate::engine::leases;
 use crate::engine::sys;
@@ -43,6 +44,7 @@ use crate::rotation;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
+use crate::witnesses::Witnesses;
 
 use gate::{DrainTo, Gate};
 pub use init::{InitOptions, Initialised};
@@ -81,6 +83,7 @@ struct Inner {
     guesses: Guesses,
     /// What is done while it is sealed, for the record.
     acts: SealedActs,
+    witnesses: Arc<Witnesses>,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -110,6 +113,7 @@ impl Core {
                 refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
                 guesses: Guesses::default(),
                 acts: SealedActs::default(),
+                witnesses: Arc::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -204,6 +208,21 @@ impl Core {
     /// The audit settings that the next unsealing goes by.
     pub fn audit_settings(&self) -> Arc<AuditSettings> {
         self.inner.audit.get()
+    }
+
+    /// The logs of all enabled devices that have a tree; none while the server is sealed.
+    pub fn audit_logs(&self) -> Vec<AuditLog> {
+        self.unsealed().map(|unsealed| devices::logs(&unsealed.broker)).unwrap_or_default()
+    }
+
+    /// What is known of the witnesses of audit logs.
+    pub fn witnesses(&self) -> &Witnesses {
+        &self.inner.witnesses
+    }
+
+    /// The machine's time.
+    pub fn now(&self) -> Time {
+        self.inner.host.clock.now()
     }
 
     /// Which origins a browser may let ask the server; none while it is sealed.

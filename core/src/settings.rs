@@ -82,6 +82,9 @@ pub struct AuditSettings {
     pub fail_closed: bool,
     /// Where the API may place file devices, if it may at all, and which directories are the server's own (decision 5).
     pub placement: Placement,
+    /// What the origins of all audit logs begin with, from the next unsealing on; the cluster's name if it is not set. It
+    /// passes [`check_origin`](crate::check_origin).
+    pub origin: Option<String>,
     /// Devices of the configuration file.
     pub declared_devices: Vec<EnableRequest>,
 }
@@ -92,6 +95,7 @@ impl Default for AuditSettings {
             rules: Rules::default(),
             fail_closed: false,
             placement: Placement::api(),
+            origin: None,
             declared_devices: Vec::new(),
         }
     }

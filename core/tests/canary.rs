@@ -144,6 +144,46 @@ async fn a_canary_is_in_nothing_that_the_server_writes() {
     }
 }
 
+/// The seed of the key that signs checkpoints, as it is stored behind the barrier.
+async fn seed(world: &TestServer) -> Vec<u8> {
+    let view = world.core.unsealed().unwrap().barrier.view("audit/").unwrap();
+    view.get("log-key/seed").await.unwrap().unwrap().expose().to_vec()
+}
+
+#[tokio::test]
+async fn the_key_of_audit_logs_is_in_nothing_that_the_server_writes() {
+    log();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let storage = Storage::start(Embedded::open(&data).unwrap()).unwrap();
+    let world = TestServer::on(storage, Settings::default()).await;
+    let options = json!({"file_path": folder.path().join("raw.log"), "log_raw": true});
+    let said = world.root("PUT", "sys/audit/raw", Some(json!({"type": "file", "options": options}))).await;
+    assert_eq!(said.status, 204, "{}", said.text);
+    let first = seed(&world).await;
+    assert_eq!(world.root("POST", "sys/audit-log/rotate", None).await.status, 200);
+    let second = seed(&world).await;
+    assert_ne!(first, second);
+    assert_eq!(world.send(ask("GET", "sys/audit-log/keys")).await.status, 200);
+    world.core.seal(Duration::from_secs(10)).await;
+    let mut written = log().0.lock().unwrap().clone();
+    let mut waiting = vec![folder.path().to_owned()];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            written.extend(std::fs::read(path).unwrap());
+        }
+    }
+    for seed in [first, second] {
+        // A Debug of its bytes, too.
+        let forms = [seed.clone(), const_hex::encode(&seed).into_bytes(), format!("{seed:?}").into_bytes()];
+        for form in forms {
+            assert!(!written.windows(form.len()).any(|window| window == form));
+        }
+    }
+}
+
 /// Fields whose right values the register calls clear: a token's name and metadata, and paths.
 const CLEAR: [&str; 4] = ["display_name", "meta", "path", "paths"];
 

@@ -91,6 +91,8 @@ pub struct Entry<'a> {
     pub part: Option<Part<'a>>,
     /// Requests that have no entries of their own; only in an entry that counts them.
     pub refused: Option<RefusedRequests<'a>>,
+    /// The checkpoint of another device's tree; only in an entry that keeps it.
+    pub checkpoint: Option<DeviceCheckpoint<'a>>,
 }
 
 words! {
@@ -170,6 +172,11 @@ impl<'a> Entry<'a> {
         let entry = Self::of_server(id, REFUSED_PATH);
         let request = Request { remote_address: Clear::new(address), ..entry.request };
         Self { request, refused: Some(refused), ..entry }
+    }
+
+    /// The entry that keeps the checkpoint of another device's tree. `id` is a random UUID.
+    pub fn checkpoint(id: &'a str, checkpoint: DeviceCheckpoint<'a>) -> Self {
+        Self { checkpoint: Some(checkpoint), ..Self::of_server(id, CHECKPOINT_PATH) }
     }
 
     fn of_server(id: &'a str, path: &'static str) -> Self {

@@ -198,6 +198,7 @@ register! {
         ELIDED: Object -> "elided", "elided", set, "only in a line that replaces one too long for the device";
         PART: Object -> "part", "part", set, "only in a line that carries a piece of one too long for the device";
         REFUSED: Object -> "refused", "refused", set, "only in an entry that counts refused requests";
+        CHECKPOINT: Object -> "checkpoint", "checkpoint", set, "only in an entry that keeps the checkpoint of another device's tree";
         RECORD: Object -> "record", "record", set, "added by this server; always the last key";
     }
     /// The token of the caller, or the token that is issued.
@@ -315,6 +316,21 @@ register! {
         TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
         BOOT: Mark, "boot", set, "the start of the server that the ranges belong to, if it is an earlier one";
         ENDED: Flag, "ended", set, "the device was disabled: its log ends here";
+        TREE: Object -> "tree", "tree", set, "only where the entry reports an event of the device's tree";
+    }
+    /// The tree over the lines of the device.
+    tree {
+        SIZE: Number, "size", always, "how many entries it has, or had if it was kept aside";
+        ROOT: Clear, "root", set, "its root, a hash of hashes";
+        LINES: Number, "lines", set, "how many lines the event concerns";
+        KEPT_AS: Clear, "kept_as", set, "the folder it was kept in";
+    }
+    /// The checkpoint of another device's tree.
+    checkpoint {
+        ORIGIN: Clear, "origin", always, "the name of that log, made of names that operators chose";
+        SIZE: Number, "size", always, "how many entries that tree has";
+        ROOT: Clear, "root", always, "its root, a hash of hashes";
+        NOTE: Clear, "note", always, "the checkpoint as the server signed it";
     }
     /// Requests of one address that were refused without entries of their own.
     refused {

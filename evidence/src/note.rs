@@ -25,6 +25,18 @@ pub trait Signer: Send + Sync {
     fn verifier(&self, name: &str) -> VerifierKey {
         VerifierKey::new(name, Algorithm::Ed25519, self.public_key())
     }
+
+    /// The keys whose signatures under a name are this signer's own: that in use first, then those that it replaced.
+    fn verifiers(&self, name: &str) -> Vec<VerifierKey> {
+        vec![self.verifier(name)]
+    }
+
+    /// The signature lines of a note. There is one; two where a key has just taken the place of another, so that those who
+    /// know only the older one can follow.
+    fn sign_note(&self, name: &str, text: &str) -> Result<Vec<NoteSignature>, SignError> {
+        let signature = self.sign(text.as_bytes())?.to_vec();
+        Ok(vec![NoteSignature { name: name.to_owned(), key_id: self.verifier(name).id(), signature }])
+    }
 }
 
 /// A key did not sign.
@@ -213,9 +225,8 @@ impl Note {
 
     /// Signs a text that ends in a newline.
     pub fn sign(text: String, name: &str, signer: &dyn Signer) -> Result<Self, SignError> {
-        let signature = signer.sign(text.as_bytes())?.to_vec();
-        let key_id = signer.verifier(name).id();
-        Ok(Self { text, signatures: vec![NoteSignature { name: name.to_owned(), key_id, signature }] })
+        let signatures = signer.sign_note(name, &text)?;
+        Ok(Self { text, signatures })
     }
 }
 

@@ -11,6 +11,7 @@ mod reader;
 mod seal;
 mod storage;
 mod without_effect;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use given::Given;
 pub(crate) use listener::{ListenerConfig, UnixSocketConfig};
 use reader::Reader;
 pub(crate) use seal::TransitConfig;
+pub(crate) use witness::WitnessConfig;
 
 use crate::error::FileError;
 use crate::kinds::Kinds;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
     pub(crate) devices: Vec<Device>,
+    /// Servers that cosign the checkpoints of the logs.
+    pub(crate) witnesses: Vec<WitnessConfig>,
     /// Keys without effect, for the log: `FILE:LINE: …`.
     pub(crate) warnings: Vec<String>,
 }
@@ -149,6 +153,7 @@ impl Config {
             given,
             rules: &mut self.audit,
             devices: &mut self.devices,
+            witnesses: &mut self.witnesses,
         };
         for item in body.all("audit") {
             let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();

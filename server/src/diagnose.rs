@@ -19,6 +19,8 @@ use onrecord_seal::{Entropy, OsEntropy};
 use onrecord_storage::BackendConfig;
 use onrecord_storage::backend::{CheckStatus, DataFinding};
 
+use rustix::fs::Access;
+
 use crate::blocking::run_with_timeout;
 use crate::config::{Config, Device, ListenerConfig, Problem, UnixSocketConfig};
 use crate::error::StartError;
@@ -237,12 +239,55 @@ fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, pro
         found.push(Finding::fail(&check, error));
         return found;
     }
+    let is_off = device.declared.options.get("evidence").is_some_and(|value| value == "off");
+    let tree = options.file().filter(|_| !is_off).map(|file| (file, tree_folder(file)));
+    found.extend(tree.as_ref().and_then(|(file, folder)| check_tree(&check, file, folder)));
+    // Only the device itself appends to a log that has a tree.
+    if let Some((_, folder)) = tree.filter(|(_, folder)| probe && folder.exists()) {
+        let detail = format!(
+            "the device can be opened; no test entry is written, because the log has a tree ({}): a line that is not in it \
+             would be found as a forged one",
+            folder.display()
+        );
+        found.push(Finding::warn(&check, &detail));
+        return found;
+    }
     found.push(match probe.then(|| write_test_entry(&options, placement, clock)) {
         None => Finding::ok(&check, "the device can be opened"),
         Some(Ok(())) => Finding::ok(&check, "the device took a test entry"),
         Some(Err(error)) => Finding::fail(&check, error),
     });
     found
+}
+
+/// The folder of the tree of a file: beside it, with `.tlog` after its name.
+fn tree_folder(file: &Path) -> PathBuf {
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(".tlog");
+    folder.into()
+}
+
+/// What is wrong with the folder of a file's tree. Entries are recorded all the same, so it is a warning.
+fn check_tree(check: &str, file: &Path, folder: &Path) -> Option<Finding> {
+    let name = folder.display();
+    let writable = |folder: &Path| rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+    let detail = match std::fs::symlink_metadata(folder) {
+        Ok(found) if found.is_dir() => match writable(folder) {
+            Ok(()) => return None,
+            Err(error) => format!("the folder of its tree, {name}, cannot be written: {error}"),
+        },
+        Ok(_) => format!("{name}, where its tree would be, is not a folder"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = file.parent().filter(|parent| parent.is_dir())?;
+            let error = writable(parent).err()?;
+            format!("the folder of its tree, {name}, cannot be created: {error}")
+        }
+        Err(error) => format!("the folder of its tree, {name}: {error}"),
+    };
+    let detail = format!(
+        "{detail}; the device writes its entries, and no checkpoints of them (evidence=off turns them off)"
+    );
+    Some(Finding::warn(check, &detail))
 }
 
 /// Writes a test entry to the device, as enabling it would.

@@ -29,6 +29,7 @@ mod tls;
 mod transfer;
 mod transit_seal;
 mod wake_queue;
+mod witnesses;
 mod workers;
 
 pub use diagnose::{Finding, diagnose, diagnose_storage};

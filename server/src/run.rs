@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::blocking::run_with_timeout;
 use crate::clock::LocalClock;
-use crate::config::Config;
+use crate::config::{Config, WitnessConfig};
 use crate::error::{At, StartError};
 use crate::listener::Listener;
 use crate::options::Options;
@@ -24,7 +24,7 @@ use crate::settings::settings;
 use crate::signals::{Request, Signals};
 use crate::transit_seal::{self, TransitSeal};
 use crate::workers::Workers;
-use crate::{dev, logging, process};
+use crate::{dev, logging, process, witnesses};
 
 /// How often expired tokens are removed and worn keys rotated.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(1);
@@ -113,6 +113,8 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
         tokio::spawn(store_losses(core.clone())),
     ];
     background.extend(spawn_unsealing(&core, config));
+    let witness = |witness: &WitnessConfig| tokio::spawn(witnesses::run(core.clone(), witness.clone()));
+    background.extend(config.witnesses.iter().map(witness));
     let reload = Arc::new(Reload {
         core: core.clone(),
         certificates,

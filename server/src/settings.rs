@@ -75,6 +75,7 @@ pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSetti
     audit.rules.queue_bytes = config.audit.queue_size.unwrap_or(audit.rules.queue_bytes);
     audit.rules.minimum = config.audit.minimum.unwrap_or(audit.rules.minimum);
     audit.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
+    audit.origin.clone_from(&config.audit.origin);
     audit.placement = placement(sources, config);
     audit.declared_devices = config.devices.iter().map(|device| device.declared.clone()).collect();
     audit

@@ -4,10 +4,12 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 /// The least rate of a transfer.
@@ -36,6 +38,15 @@ impl LeastRate {
 /// How many bytes a connection writes before the others of its thread have their turn.
 const TURN: usize = 64 * 1024;
 
+thread_local! {
+    /// Who of this thread's connections writes more than a turn: one after another. Sixty large answers would otherwise each
+    /// write a turn before a small request has its own.
+    static LARGE_WRITES: Arc<Semaphore> = Arc::new(Semaphore::new(1));
+}
+
+/// Waits for the right to write more than a turn.
+type AcquiringTurn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
 /// A stream whose writes fail when one makes no progress for the time-out, or what is to be written goes out more slowly
 /// than the least rate.
 pub(crate) struct BoundedWrites<S> {
@@ -54,6 +65,9 @@ pub(crate) struct BoundedWrites<S> {
     waiting: Waiting,
     /// What is left of the connection's turn, in bytes.
     turn: usize,
+    /// The right to a further turn while others wait for theirs, and the wait for it.
+    large_write: Option<OwnedSemaphorePermit>,
+    acquiring: Option<AcquiringTurn>,
 }
 
 /// What waits for the client.
@@ -76,6 +90,8 @@ impl<S> BoundedWrites<S> {
             deadline: None,
             waiting: Waiting::Nothing,
             turn: TURN,
+            large_write: None,
+            acquiring: None,
         }
     }
 
@@ -105,24 +121,43 @@ impl<S> BoundedWrites<S> {
         }
         // All of it is out: the next answer has a beginning of its own.
         (self.since, self.written, self.waiting) = (None, 0, Waiting::Nothing);
-        self.turn = TURN;
+        self.begin_turn(None);
         polled
     }
 
-    /// Is pending once when the turn is over: an answer of many bytes would otherwise be copied into the kernel as far as it
-    /// has room, and the small requests of the thread would wait for that.
+    /// Is pending when the turn is over, until all other tasks of the thread and the large answers before this one have had
+    /// theirs: an answer of many bytes would otherwise be copied into the kernel as far as it has room, and the small requests of
+    /// the thread would wait for that.
     fn begin_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.turn > 0 {
             return Poll::Ready(());
         }
-        self.turn = TURN;
-        context.waker().wake_by_ref();
-        Poll::Pending
+        if self.acquiring.is_none() {
+            self.large_write = None;
+        }
+        let acquiring = self.acquiring.get_or_insert_with(|| {
+            let next = LARGE_WRITES.with(Arc::clone).acquire_owned();
+            Box::pin(async move {
+                let permit = next.await;
+                // The runtime looks for what has arrived for others before it goes on.
+                tokio::task::yield_now().await;
+                permit
+            })
+        });
+        // It is never closed.
+        let permit = ready!(acquiring.as_mut().poll(context)).ok();
+        self.begin_turn(permit);
+        Poll::Ready(())
+    }
+
+    fn begin_turn(&mut self, large_write: Option<OwnedSemaphorePermit>) {
+        (self.turn, self.large_write, self.acquiring) = (TURN, large_write, None);
     }
 
     /// Lets an operation wait. One that waits already keeps its deadline.
     fn wait<T>(&mut self, waiting: Waiting, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.turn = TURN;
+        // The client's pace decides now; another may write meanwhile.
+        self.begin_turn(None);
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         let slow = self.rate.deadline(since, self.written);
@@ -274,6 +309,63 @@ mod tests {
         reading.read_exact(&mut got).await.unwrap();
         assert!(got == sent);
         other.abort();
+    }
+
+    #[tokio::test]
+    async fn many_large_answers_take_one_turn_between_two_of_a_small_request() {
+        const ANSWERS: usize = 20;
+        let (written, at_small) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let mut writers = Vec::new();
+        for _ in 0..ANSWERS {
+            let written = Arc::clone(&written);
+            writers.push(tokio::spawn(async move {
+                let (stream, reading) = tokio::io::duplex(20 * TURN);
+                let mut writer = BoundedWrites::new(stream, Duration::from_mins(1), LeastRate::default());
+                for _ in 0..20 {
+                    written.fetch_add(writer.write(&vec![7; TURN]).await.unwrap(), Ordering::Relaxed);
+                }
+                drop(reading);
+            }));
+        }
+        let (counted, noted) = (Arc::clone(&written), Arc::clone(&at_small));
+        let small = tokio::spawn(async move {
+            while counted.load(Ordering::Relaxed) < ANSWERS * 20 * TURN {
+                noted.lock().unwrap().push(counted.load(Ordering::Relaxed));
+                tokio::task::yield_now().await;
+            }
+        });
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        small.await.unwrap();
+        let at_small = at_small.lock().unwrap();
+        let most = at_small.windows(2).skip(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(most <= 2 * TURN, "{} turns of large answers between two of the small request", most / TURN);
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_whose_client_leaves_lets_the_next_one_write() {
+        let (stream, reading) = tokio::io::duplex(20 * TURN);
+        let mut first = BoundedWrites::new(stream, Duration::from_mins(1), LeastRate::default());
+        let sent = vec![7; 20 * TURN];
+        for _ in 0..2 {
+            assert_eq!(first.write(&sent).await.unwrap(), TURN);
+        }
+        let (stream, _unread) = tokio::io::duplex(20 * TURN);
+        let mut second = BoundedWrites::new(stream, Duration::from_mins(1), LeastRate::default());
+        assert_eq!(second.write(&sent).await.unwrap(), TURN);
+        // The first one still has its further turn.
+        let waiting = second.write(&sent);
+        tokio::pin!(waiting);
+        for _ in 0..3 {
+            assert!(
+                std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending()))
+                    .await
+            );
+        }
+        drop((first, reading));
+        assert_eq!(waiting.await.unwrap(), TURN);
     }
 
     #[tokio::test]

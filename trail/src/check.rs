@@ -179,8 +179,10 @@ impl<'o> Checker<'o> {
                 }
             }
             (Detail::Refused(requests), _) => self.refused(&seen, requests),
+            // A line of the device itself, without a number of its own.
+            (Detail::Checkpoint, Some(record)) => self.note_probe(&record, record.boot),
             // A gap in a log without numbers has nothing that could be checked.
-            (Detail::Gap(_), None) => {}
+            (Detail::Gap(_) | Detail::Checkpoint, None) => {}
             (Detail::Probe | Detail::Part(_) | Detail::Elided | Detail::None, _) => {
                 self.entry(&seen);
             }
@@ -318,7 +320,7 @@ impl<'o> Checker<'o> {
 
 /// The name of a log without what a rotation, its compression, or the keeping of a torn end adds to it: an empty file is
 /// usual beside the other files of a log.
-fn log_name(name: &str) -> &str {
+pub(crate) fn log_name(name: &str) -> &str {
     let name = name.rsplit_once(".torn-").map_or(name, |(log, _)| log);
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let log = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "-_.:".contains(letter));

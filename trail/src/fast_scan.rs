@@ -16,7 +16,7 @@
 //!   like this: the keys of data are sorted, and there `boot` comes before `seq`.
 //! * `request` is the first `,"request":{` of the line: only `auth` comes before, in which the register has no object of
 //!   that name and no `data`.
-//! * `gap`, `elided`, `part` and `refused` come after `duration_ns` and before `record`. With `duration_ns` directly before
+//! * `gap`, `elided`, `part`, `refused` and `checkpoint` come after `duration_ns` and before `record`. With `duration_ns` directly before
 //!   `record` there are none. Without it (in request entries) they are searched for in the whole line: one found in `data`
 //!   costs a decoding, and has no other effect.
 //! * Damaged lines (two lines joined, a hole of zeros where a disk lost a block) are decoded: every line is searched for
@@ -70,6 +70,8 @@ pub(crate) enum Detail {
     Probe,
     /// It declares what the device missed, or what happened to the log.
     Gap(Gap),
+    /// It keeps the checkpoint of another device's tree.
+    Checkpoint,
     /// It stands for this many requests that were refused without entries of their own: it has no response.
     Refused(u64),
     /// It replaces a line that was too long.

@@ -45,6 +45,14 @@ impl Input {
         &self.name
     }
 
+    /// The same source once more, if it can be read twice.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match &self.source {
+            Source::File(path) => Some(Self { name: self.name.clone(), source: Source::File(path.clone()) }),
+            Source::Stream(_) => None,
+        }
+    }
+
     /// Opens it. A source that begins with the magic bytes of gzip is decompressed.
     pub(crate) fn open(self) -> io::Result<Opened> {
         let (raw, total): (Box<dyn Read>, _) = match self.source {

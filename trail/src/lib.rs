@@ -1,4 +1,6 @@
-//! The reading side of an audit trail. Its checker reads any number of logs of one server, and reports each entry that
+//! The reading side of an audit trail. Its checker finds loss, and [`verify`] finds forgery.
+//!
+//! The checker reads any number of logs of one server, and reports each entry that
 //! is missing in them without being declared by a gap entry.
 //!
 //! Each line of a log ends with a counter of the server (`seq`), the start of the server that it belongs to (`boot`)
@@ -33,6 +35,7 @@ mod report;
 mod seen_seqs;
 mod torn;
 mod union;
+pub mod verify;
 
 pub use check::{CheckError, Options, Progress, check};
 pub use input::Input;

@@ -237,6 +237,7 @@ fn gap_of(ranges: &[SeqRange]) -> Gap<'_> {
         torn: None,
         boot: None,
         ended: false,
+        tree: None,
     }
 }
 

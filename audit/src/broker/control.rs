@@ -13,7 +13,11 @@ use super::queue::{ControlRequest, Queue};
 use super::{Broker, Shared};
 use crate::cause::Why;
 use crate::device::{Claim, DRILL_MAX, Drill, DrillError, DrillNews};
+use crate::evidence::{CheckpointFailed, DeviceEvidence, SignedCheckpoint};
 use crate::sync::Arc;
+
+/// So long a drain waits for the last checkpoint of a device.
+const CHECKPOINT_WAIT: Duration = Duration::from_secs(2);
 
 impl Broker {
     /// The claim of the enabled device of a path, for one that is to take its place
@@ -57,12 +61,36 @@ impl Broker {
         self.request(path, timeout, |queue| &mut queue.reopen)
     }
 
-    /// Waits until everything accepted is written and synced, at most for `timeout`; drills end. Blocks. Returns the
+    /// Waits until everything accepted is written and synced, and covered by a checkpoint where the device keeps evidence,
+    /// at most for `timeout`; drills end. Blocks. Returns the
     /// devices that did not get so far.
     pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
         self.end_drills(None);
+        let deadline = self.shared.clock.monotonic().saturating_add(timeout);
         let drained = self.request(None, timeout, |queue| &mut queue.sync);
+        for (_, evidence) in self.evidence() {
+            // A tree that cannot be written says so in its status, and holds up nothing.
+            let left = deadline.saturating_sub(self.shared.clock.monotonic()).min(CHECKPOINT_WAIT);
+            drop(evidence.checkpoint(left));
+        }
         drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
+    }
+
+    /// Has everything that the enabled device of a path wrote covered by a signed checkpoint now. Blocks until then, at
+    /// most for `timeout`.
+    pub fn checkpoint(&self, path: &str, timeout: Duration) -> Result<SignedCheckpoint, CheckpointFailed> {
+        let handle = self.shared.devices.find(path).ok_or(CheckpointFailed::NoDevice)?;
+        handle.evidence.as_ref().ok_or(CheckpointFailed::Off)?.checkpoint(timeout)
+    }
+
+    /// The evidence of the enabled devices that keep a tree, with their paths, in the order of enabling.
+    pub fn evidence(&self) -> Vec<(StdArc<str>, StdArc<DeviceEvidence>)> {
+        let enabled = self.shared.devices.read();
+        let kept = |handle: &Arc<DeviceHandle>| {
+            let evidence = handle.evidence.clone().filter(|evidence| evidence.is_kept())?;
+            Some((StdArc::clone(&handle.path), evidence))
+        };
+        enabled.handles.iter().filter_map(kept).collect()
     }
 
     fn request(

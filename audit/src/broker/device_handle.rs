@@ -10,11 +10,13 @@ use onrecord_entry::Formatter;
 use onrecord_value::Time;
 
 use super::Shared;
+use super::device_set::DEVICES_MAX;
 use super::queue::{Backlog, Pending, Queue, Wanted};
 use super::ticket::Ticket;
 use super::wakeup::Wakeup;
 use crate::cause::{Cause, Why};
 use crate::device::{Claim, Device, DeviceError, DrillControl, DrillNews};
+use crate::evidence::{DeviceEvidence, EvidenceConfig, SignedCheckpoint, Sink};
 use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
@@ -30,6 +32,7 @@ pub struct DeviceConfig {
     pub(crate) required: bool,
     pub(crate) failing: Option<DeviceError>,
     pub(crate) losses: Vec<Loss>,
+    pub(crate) evidence: Option<EvidenceConfig>,
     /// It was enabled in an earlier boot, so what that left behind is for it to report.
     pub(crate) restored: bool,
 }
@@ -45,6 +48,7 @@ impl DeviceConfig {
             required: false,
             failing: None,
             losses: Vec::new(),
+            evidence: None,
             restored: false,
         }
     }
@@ -69,6 +73,14 @@ impl DeviceConfig {
         self.losses = losses;
         self
     }
+
+    /// A device with a log of its own keeps a tree over all its lines, signed under this name: see
+    /// [`evidence`](crate::evidence). Others keep none.
+    #[must_use]
+    pub fn evidence(mut self, evidence: EvidenceConfig) -> Self {
+        self.evidence = Some(evidence);
+        self
+    }
 }
 
 pub(crate) struct DeviceHandle {
@@ -86,6 +98,7 @@ pub(crate) struct DeviceHandle {
     pub(crate) progress: Condvar,
     pub(crate) wakeup: Wakeup,
     pub(crate) statistics: Statistics,
+    pub(crate) evidence: Option<StdArc<DeviceEvidence>>,
     /// Whether the observer hears of it: a device that is only tried is not enabled, and who tries it learns what is wrong.
     observed: AtomicBool,
     /// How many lists of devices have it that a caller still uses: none can offer it an entry once there are none.
@@ -101,14 +114,19 @@ pub(crate) enum Admission {
 }
 
 impl DeviceHandle {
-    pub(crate) fn new(config: &DeviceConfig, shared: &Shared) -> Self {
+    pub(crate) fn new(config: &DeviceConfig, shared: &Arc<Shared>) -> Self {
         let now = shared.clock.monotonic();
         let mut queue = Queue::new(now, shared, config.losses.clone());
         if let Some(error) = &config.failing {
             queue.health.failed(now, error.clone());
         }
+        let path: StdArc<str> = StdArc::from(config.path.as_str());
+        let evidence = config.evidence.clone().map(|evidence| {
+            let (clock, sink) = (StdArc::clone(&shared.clock), checkpoint_sink(shared, &path));
+            StdArc::new(DeviceEvidence::new(evidence, clock, sink))
+        });
         Self {
-            path: StdArc::from(config.path.as_str()),
+            path,
             formatter: Mutex::new(StdArc::new(config.formatter.clone())),
             drill: DrillControl::new(StdArc::clone(&shared.clock)),
             required: config.required,
@@ -119,6 +137,7 @@ impl DeviceHandle {
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),
             statistics: Statistics::default(),
+            evidence,
             observed: AtomicBool::new(config.restored),
             lists: AtomicUsize::new(0),
         }
@@ -344,6 +363,37 @@ impl DeviceHandle {
             },
             reopens: count(&statistics.reopens),
             drill: self.drill.status(),
+            evidence: self.evidence.as_ref().and_then(|evidence| evidence.status()),
         }
     }
+
+    /// Takes the checkpoint of another device's tree, which it writes as a line of its own. Of each tree only the newest
+    /// waits.
+    fn offer_checkpoint(&self, signed: &SignedCheckpoint) {
+        let mut queue = self.queue();
+        if !queue.life.is_active() {
+            return;
+        }
+        queue.checkpoints.retain(|other| other.checkpoint.origin != signed.checkpoint.origin);
+        if queue.checkpoints.len() < DEVICES_MAX {
+            queue.checkpoints.push(signed.clone());
+        }
+        let must_wake = queue.must_wake();
+        drop(queue);
+        if must_wake {
+            self.wakeup.wake();
+        }
+    }
+}
+
+/// Offers the checkpoints of a device's tree to all others: two devices vouch for each other.
+fn checkpoint_sink(shared: &Arc<Shared>, path: &StdArc<str>) -> Sink {
+    let (shared, path) = (Arc::clone(shared), StdArc::clone(path));
+    StdArc::new(move |signed| {
+        for handle in &shared.devices.read().handles {
+            if handle.path != path && !handle.discards {
+                handle.offer_checkpoint(signed);
+            }
+        }
+    })
 }

@@ -2,7 +2,7 @@
 //! device alone, and each repeats the number of an entry. The reporter writes each fact once; what the device does not
 //! take is reported again. Never in it: the lines of entries.
 
-use onrecord_entry::gap::{Gap, Ranges, Torn};
+use onrecord_entry::gap::{DeviceCheckpoint, Gap, Ranges, Torn, TreeFacts};
 use onrecord_entry::text::Template;
 use onrecord_entry::{Clear, Entry, Formatter, Stamp};
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use super::device_handle::DeviceHandle;
 use super::dispatch::format as format_line;
 use crate::cause::Why;
 use crate::device::Notice;
+use crate::evidence::SignedCheckpoint;
 use crate::loss::{Loss, LossLedger};
 
 /// A reporter holds no more notices. The oldest are kept, because they say when it began.
@@ -20,6 +21,8 @@ const NOTICES_MAX: usize = 64;
 pub(crate) enum GapReport {
     Notice(Notice),
     Loss(Loss),
+    /// The tree of another device.
+    Checkpoint(SignedCheckpoint),
 }
 
 impl GapReport {
@@ -27,14 +30,14 @@ impl GapReport {
     fn parts(self, most: usize) -> Vec<Self> {
         match self {
             Self::Loss(loss) => loss.parts(most).into_iter().map(Self::Loss).collect(),
-            Self::Notice(_) => vec![self],
+            Self::Notice(_) | Self::Checkpoint(_) => vec![self],
         }
     }
 
     fn ranges(&self) -> usize {
         match self {
             Self::Loss(loss) => loss.seqs.ranges().len(),
-            Self::Notice(_) => 0,
+            Self::Notice(_) | Self::Checkpoint(_) => 0,
         }
     }
 
@@ -55,6 +58,11 @@ impl GapReport {
             }
             Self::Notice(notice @ Notice::Disabled { last }) => (found_out(notice), Some(*last)),
             Self::Notice(notice) => (found_out(notice), None),
+            Self::Checkpoint(signed) => {
+                let (id, root) = (id(path, last, at), signed.checkpoint.root.to_base64());
+                let entry = Entry::checkpoint(&id, checkpoint_of(signed, &root));
+                return format_line(formatter, &entry, last, line);
+            }
         };
         let stamp = Stamp { seq: seq.unwrap_or(last.seq), ..*last };
         format_line(formatter, &Entry::gap(&id(path, &stamp, at), gap), &stamp, line)
@@ -64,6 +72,7 @@ impl GapReport {
 /// What the writer of one device reports: the facts that wait, and those in the first lines of its batch.
 pub(crate) struct Reporter {
     notices: Vec<Notice>,
+    checkpoints: Vec<SignedCheckpoint>,
     /// What the first lines of the batch report.
     reports: Vec<GapReport>,
     /// What no line with the options of the device can report.
@@ -79,6 +88,7 @@ impl Reporter {
     pub(crate) const fn new() -> Self {
         Self {
             notices: Vec::new(),
+            checkpoints: Vec::new(),
             reports: Vec::new(),
             unformattable: Vec::new(),
             max_ranges: usize::MAX,
@@ -93,12 +103,21 @@ impl Reporter {
         }
     }
 
-    pub(crate) const fn has_notices(&self) -> bool {
-        !self.notices.is_empty()
+    /// Adds checkpoints of other devices' trees, in the place of older ones of the same trees.
+    pub(crate) fn add_checkpoints(&mut self, newer: Vec<SignedCheckpoint>) {
+        let is_newer = |old: &SignedCheckpoint| {
+            newer.iter().any(|newer| newer.checkpoint.origin == old.checkpoint.origin)
+        };
+        self.checkpoints.retain(|old| !is_newer(old));
+        self.checkpoints.extend(newer);
     }
 
-    pub(crate) const fn is_due(&self, losses: &LossLedger) -> bool {
-        !self.suspended && (self.has_notices() || !losses.is_empty())
+    pub(crate) const fn has_notices(&self) -> bool {
+        !self.notices.is_empty() || !self.checkpoints.is_empty()
+    }
+
+    pub(crate) const fn is_due(&self, losses: &LossLedger, checkpoints: &[SignedCheckpoint]) -> bool {
+        !self.suspended && (self.has_notices() || !losses.is_empty() || !checkpoints.is_empty())
     }
 
     pub(crate) const fn resume(&mut self) {
@@ -119,7 +138,8 @@ impl Reporter {
             std::mem::take(&mut self.notices).into_iter().partition(is_end);
         let reports =
             notices.into_iter().map(GapReport::Notice).chain(losses.into_iter().map(GapReport::Loss));
-        let reports = reports.chain(ends.into_iter().map(GapReport::Notice));
+        let checkpoints = std::mem::take(&mut self.checkpoints).into_iter().map(GapReport::Checkpoint);
+        let reports = reports.chain(checkpoints).chain(ends.into_iter().map(GapReport::Notice));
         // The first is the last of the vector.
         let mut left: Vec<_> = reports.flat_map(|report| report.parts(self.max_ranges)).collect();
         left.reverse();
@@ -133,7 +153,7 @@ impl Reporter {
                 self.reports.push(report);
             } else if ranges > 1 {
                 left.extend(report.parts(ranges.div_ceil(2)).into_iter().rev());
-            } else {
+            } else if !matches!(report, GapReport::Checkpoint(_)) {
                 self.unformattable.push(report);
             }
         }
@@ -153,12 +173,14 @@ impl Reporter {
         let mut again = Vec::new();
         for (at, report) in std::mem::take(&mut self.reports).into_iter().enumerate() {
             let fits = !is_rejected(at);
-            if !fits {
+            if !fits && !matches!(report, GapReport::Checkpoint(_)) {
                 longest = longest.max(Some(report.ranges()));
             }
             match report {
                 GapReport::Loss(loss) if fits && at < lines => losses.note_reported(loss),
                 GapReport::Notice(_) if fits && at < lines => {}
+                // There is no room for one, ever, or the device has it.
+                GapReport::Checkpoint(_) if !fits || at < lines => {}
                 report => again.push(report),
             }
         }
@@ -171,6 +193,12 @@ impl Reporter {
                 GapReport::Loss(loss) if ours => losses.put_back(loss),
                 GapReport::Loss(_) => {}
                 GapReport::Notice(notice) => self.notices.push(notice),
+                GapReport::Checkpoint(old) => {
+                    let same = |newer: &SignedCheckpoint| newer.checkpoint.origin == old.checkpoint.origin;
+                    if !self.checkpoints.iter().any(same) {
+                        self.checkpoints.push(old);
+                    }
+                }
             }
         }
     }
@@ -204,6 +232,15 @@ fn gap_of(loss: &Loss, is_earlier: bool) -> Gap<'_> {
     }
 }
 
+fn checkpoint_of<'a>(signed: &'a SignedCheckpoint, root: &'a str) -> DeviceCheckpoint<'a> {
+    DeviceCheckpoint {
+        origin: Clear::new(&signed.checkpoint.origin),
+        size: signed.checkpoint.size,
+        root: Clear::new(root),
+        note: Clear::new(&signed.note),
+    }
+}
+
 fn because<'a>(reason: &'static str) -> Gap<'a> {
     Gap { reason: Template::new(reason), ..Gap::default() }
 }
@@ -215,6 +252,15 @@ fn found_out(notice: &Notice) -> Gap<'_> {
         Notice::TornTail { bytes, sha256, kept_as } => Gap {
             torn: Some(Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) }),
             ..because("an unfinished line was found at the end of the file")
+        },
+        Notice::Tree(tree) => Gap {
+            tree: Some(TreeFacts {
+                size: tree.size,
+                root: Clear::new(tree.root.as_deref().unwrap_or_default()),
+                lines: tree.lines,
+                kept_as: Clear::new(tree.kept_as.as_deref().unwrap_or_default()),
+            }),
+            ..because(tree.event.reason())
         },
         Notice::Disabled { .. } => Gap { ended: true, ..because("the device was disabled") },
         Notice::LineCutShort => because("a line could not be finished and was ended"),

@@ -9,6 +9,7 @@ use super::life::Life;
 use super::ticket::Ticket;
 use crate::cause::Why;
 use crate::device::DeviceError;
+use crate::evidence::SignedCheckpoint;
 use crate::health_tracker::HealthTracker;
 use crate::loss::{Loss, LossLedger};
 use crate::sync::Arc;
@@ -67,6 +68,8 @@ pub(crate) struct Queue<D> {
     pub(crate) life: Life<D>,
     pub(crate) health: HealthTracker,
     pub(crate) losses: LossLedger,
+    /// Checkpoints of other devices' trees, which the device is to keep: the newest of each.
+    pub(crate) checkpoints: Vec<SignedCheckpoint>,
     /// To open again what is behind the device; done before the next write.
     pub(crate) reopen: ControlRequest,
     /// To make all that was written durable; done when nothing waits.
@@ -89,6 +92,7 @@ impl<D> Queue<D> {
             life: Life::Active,
             health: HealthTracker::new(now),
             losses: LossLedger::new(shared.boot, inherited),
+            checkpoints: Vec::new(),
             reopen: ControlRequest::default(),
             sync: ControlRequest::default(),
             accepted: 0,

@@ -86,6 +86,9 @@ impl Writer {
             let boot = self.shared.boot;
             drop(self.guarded(|device| device.restored(boot)));
         }
+        if let Some(evidence) = self.handle.evidence.clone() {
+            drop(self.guarded(|device| device.keep_evidence(&evidence)));
+        }
         self.gather();
         while let Some(task) = self.next() {
             task(&mut self);
@@ -163,7 +166,7 @@ impl Writer {
         let check = self.check_every.map(|_| self.check_at.saturating_sub(self.now()));
         let report = self
             .reporter
-            .is_due(&queue.losses)
+            .is_due(&queue.losses, &queue.checkpoints)
             .then(|| if queue.health.is_failing() { queue.health.rest(self.now()) } else { Duration::ZERO });
         let drill_end = self.handle.drill.due();
         [check, report, drill_end].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
@@ -193,6 +196,7 @@ impl Writer {
             }
         }
         batch.losses = queue.losses.start_reporting();
+        self.reporter.add_checkpoints(std::mem::take(&mut queue.checkpoints));
     }
 
     fn now(&self) -> Duration {
@@ -425,7 +429,7 @@ impl Writer {
         let (failing, unreported, due) = {
             let mut queue = self.handle.queue();
             let failing = queue.health.is_failing();
-            let unreported = self.reporter.is_due(&queue.losses);
+            let unreported = self.reporter.is_due(&queue.losses, &queue.checkpoints);
             let due = unreported && (!failing || queue.health.try_again(self.now()));
             (failing, unreported, due)
         };
@@ -446,6 +450,7 @@ impl Writer {
             let mut queue = self.handle.queue();
             queue.progress_at = self.now();
             self.batch.losses = queue.losses.start_reporting();
+            self.reporter.add_checkpoints(std::mem::take(&mut queue.checkpoints));
         }
         self.add_reports();
         if self.batch.own == 0 {

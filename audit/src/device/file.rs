@@ -12,6 +12,7 @@ mod safety;
 mod torn;
 mod unfinished;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use super::interface::{Device, Notice};
 use super::options::FileMode;
 use super::placement::Placement;
 use crate::clock::Clock;
+use crate::evidence::{DeviceEvidence, Feeder, FileHandle};
 use follow::PreviousFile;
 pub(super) use kind::FILE;
 use onrecord_entry::{Boot, SeqSet};
@@ -44,6 +46,8 @@ pub struct FileOptions {
     pub mode: FileMode,
     /// Whether the device has a line only when `fdatasync` has returned, too.
     pub fsync: bool,
+    /// Whether a tree over its lines is kept beside it, where the broker is given a key for it.
+    pub evidence: bool,
 }
 
 pub(crate) struct FileDevice {
@@ -59,6 +63,8 @@ pub(crate) struct FileDevice {
     declared: Vec<(Boot, SeqSet)>,
     /// The boot from whose first entry on it is enabled.
     restored_in: Option<Boot>,
+    /// Takes what is written for the tree beside the file.
+    tree: Option<Feeder>,
 }
 
 impl FileDevice {
@@ -86,6 +92,7 @@ impl FileDevice {
             earlier_ends: Vec::new(),
             declared: Vec::new(),
             restored_in: None,
+            tree: None,
         }
     }
 
@@ -114,6 +121,7 @@ impl FileDevice {
         match self.open_checked() {
             Ok(open) => {
                 self.follow(&open, before);
+                feed_file(&mut self.tree, &open, &self.options.path);
                 self.open = Some(open);
                 Ok(())
             }
@@ -169,9 +177,12 @@ impl FileDevice {
             return Appended::some(done, self.error("write", Errno::BADF));
         };
         let from = batch.end_of(done);
-        let expected = open.end;
+        let (expected, unfinished) = (open.end, open.unfinished);
         let outcome =
             open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from));
+        if unfinished && !open.unfinished {
+            feed_end_of_line(&mut self.tree, open.end.saturating_sub(outcome.0 as u64));
+        }
         let whole = batch.whole_lines(from + outcome.0) > done;
         if whole && !std::mem::replace(&mut open.begun, true) {
             previous_file::begin(&open.file);
@@ -184,6 +195,9 @@ impl FileDevice {
             if open.is_glued(began) && open.take_back(outcome.0).is_ok() {
                 return Appended::some(done, self.error("write", Errno::AGAIN));
             }
+        }
+        if outcome.1.is_none() {
+            feed(&mut self.tree, open.end, batch, done..batch.lines(), from + outcome.0);
         }
         let written = match outcome {
             (_, None) if fsync => match rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&open.file)) {
@@ -200,10 +214,40 @@ impl FileDevice {
         if torn > 0 && open.take_back(torn).is_err() {
             open.unfinished = true;
             self.notices.push(Notice::LineCutShort);
+            feed(&mut self.tree, open.end, batch, done..lines, position);
             // If there is room for one byte, it is ended at once; otherwise before the next line.
             open.unfinished = open.end_line().is_err();
+            if !open.unfinished {
+                feed_end_of_line(&mut self.tree, open.end);
+            }
+        } else {
+            feed(&mut self.tree, open.end, batch, done..lines, position - torn);
         }
         Appended::some(lines, self.error("write", errno))
+    }
+}
+
+/// Tells the tree which file is written from now on.
+fn feed_file(tree: &mut Option<Feeder>, open: &OpenFile, path: &Path) {
+    let Some(tree) = tree else { return };
+    let OpenFile { file, directory, id, end, created, .. } = open;
+    tree.opened(FileHandle { file, directory, path, id: *id, end: *end, created: *created });
+}
+
+/// Hands over what is in the file of a batch: its bytes from these lines on up to a position, which end at `end`.
+#[inline]
+fn feed(tree: &mut Option<Feeder>, end: u64, batch: &Batch<'_>, lines: Range<usize>, to: usize) {
+    if let Some(tree) = tree
+        && let Some(bytes) =
+            batch.bytes().get(batch.end_of(lines.start)..to).filter(|bytes| !bytes.is_empty())
+    {
+        tree.wrote(end, bytes, lines.len());
+    }
+}
+
+fn feed_end_of_line(tree: &mut Option<Feeder>, end: u64) {
+    if let Some(tree) = tree {
+        tree.ended_line(end);
     }
 }
 
@@ -296,7 +340,20 @@ impl Device for FileDevice {
     }
 
     fn notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
+        let mut notices = std::mem::take(&mut self.notices);
+        if let Some(tree) = &self.tree {
+            notices.extend(tree.notices().into_iter().map(Notice::Tree));
+        }
+        notices
+    }
+
+    fn keep_evidence(&mut self, evidence: &Arc<DeviceEvidence>) {
+        if self.options.evidence {
+            self.tree = Some(Feeder::new(Arc::clone(evidence)));
+            if let Some(open) = &self.open {
+                feed_file(&mut self.tree, open, &self.options.path);
+            }
+        }
     }
 
     fn claim(&self) -> Option<Claim> {
@@ -323,7 +380,8 @@ mod tests {
         for (kept, glued) in [(line("one").len(), false), (line("one").len() + 3, true)] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.log");
-            let options = FileOptions { path: path.clone(), mode: FileMode::default(), fsync: false };
+            let options =
+                FileOptions { path: path.clone(), mode: FileMode::default(), fsync: false, evidence: false };
             let clock = Arc::new(crate::SystemClock::new());
             let mut device = FileDevice::open(options, Placement::api(), clock).unwrap();
             let text = line("one") + &line("two");

@@ -2,6 +2,7 @@
 //! nothing of threads, queues or entries.
 //! Never in it: waiting for other devices, hashing, formatting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_entry::{Boot, SeqSet};
@@ -9,6 +10,7 @@ use onrecord_entry::{Boot, SeqSet};
 use super::batch::{Appended, Batch};
 use super::claim::Claim;
 use super::error::DeviceError;
+use crate::evidence::{DeviceEvidence, TreeNotice};
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
 pub trait Device: Send {
@@ -67,6 +69,10 @@ pub trait Device: Send {
     /// appended.
     fn restored(&mut self, _boot: Boot) {}
 
+    /// Keeps a tree over all lines that it appends, beside its log. Called before anything is appended, where evidence is
+    /// wanted. A device without a log of its own keeps none.
+    fn keep_evidence(&mut self, _evidence: &Arc<DeviceEvidence>) {}
+
     /// The hold on what is behind the device. The broker releases it when the device is disabled, although a hung call may
     /// still own the device itself.
     fn claim(&self) -> Option<Claim> {
@@ -115,6 +121,8 @@ pub enum Notice {
         /// Which entries.
         seqs: SeqSet,
     },
+    /// Something happened to the tree beside the log.
+    Tree(TreeNotice),
     /// The device was disabled: later entries do not concern it.
     Disabled {
         /// The number last given to an entry before.

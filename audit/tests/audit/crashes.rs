@@ -363,7 +363,7 @@ fn plan(numbers: u64) -> impl Strategy<Value = Plan> {
 /// The same cases each time: one that fails is a bug to look at, and no reason to run the tests again. Others were tried with
 /// `PROPTEST_CASES=600` and each `PROPTEST_RNG_SEED` from 1 to 20: to be done again after a change of what a log shows of earlier
 /// starts. What fails then becomes a test with a name.
-fn cases() -> ProptestConfig {
+pub(crate) fn cases() -> ProptestConfig {
     let given = ProptestConfig::default();
     let cases = std::env::var_os("PROPTEST_CASES").map_or(40, |_| given.cases);
     let rng_seed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(57) } else { given.rng_seed };

@@ -159,6 +159,7 @@ fn holes_are_found_in_jsonx_too() {
         torn: None,
         boot: None,
         ended: false,
+        tree: None,
     };
     let mut text = lines.concat();
     form.format(&Entry::gap("an id", gap), &stamp(4), &mut text).unwrap();

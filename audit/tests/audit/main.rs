@@ -16,6 +16,7 @@ mod broker;
 mod compile_fail;
 mod crashes;
 mod drill;
+mod evidence;
 mod fault_table;
 mod faults;
 mod file;

@@ -124,6 +124,7 @@ impl Log {
             torn: None,
             boot: of.map(Boot::new),
             ended,
+            tree: None,
         };
         self.line(boot, seq, &Entry::gap("an id", gap))
     }

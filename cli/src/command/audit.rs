@@ -2,9 +2,11 @@
 //! Never in it: the options of a kind of device.
 
 pub(crate) mod drill;
+mod evidence;
 pub(crate) mod explain;
 pub(crate) mod preview;
 pub(crate) mod reopen;
+pub(crate) mod rotate_key;
 pub(crate) mod salts;
 pub(crate) mod status;
 

@@ -1,12 +1,22 @@
-//! `log check`: checks whether entries are missing in audit logs.
+//! `log check`: checks whether entries are missing in audit logs. The other commands of `log` are below.
 //! Never in it: a call of a server, and the check itself (`onrecord-trail`).
 
+pub(crate) mod anchor;
 mod findings;
+pub(crate) mod key;
+pub(crate) mod prove;
+mod time_stamp_request;
+mod tree;
+pub(crate) mod verify;
+mod verify_findings;
 
+use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Instant;
 
-use onrecord_trail::{Input, Judge, Options, check};
+use onrecord_trail::verify::TreeFolder;
+use onrecord_trail::{Input, Judge, Options, Progress, check};
 
 use onrecord_value::printable::printable;
 
@@ -18,6 +28,8 @@ const LOST: u8 = 1;
 /// Exit code if a log cannot be read, a file is not a log, or the command line is invalid.
 const UNREADABLE: u8 = SERVER;
 
+const NO_FILE: &str = "Not enough arguments (expected at least 1, got 0)";
+
 const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of \
     all devices, in any order: current and rotated files, plain or compressed by gzip, in JSON or JSONx, \
     files that a syslog daemon wrote, and the files NAME.torn-TIME. If FILE is \"-\", standard input is \
@@ -27,7 +39,8 @@ const ABOUT: &str = "Checks whether entries are missing in the audit logs of one
     taken from the given logs.\n\nThe exit code is 0 if every missing entry is declared, 1 if an entry is \
     missing and not declared, and 2 if a log cannot be read, if a file is not an audit log (it is empty, or none \
     of its lines is an entry), or if the command line is invalid. A file without entries is accepted beside the \
-    other files of its log, NAME.1 or NAME-DATE.";
+    other files of its log, NAME.1 or NAME-DATE. The tree of a log, NAME.tlog, is skipped.\n\nThis finds loss. \
+    `log verify` finds forgery.";
 
 pub(crate) const COMMAND: Command = Command::new(
     "log check",
@@ -66,49 +79,86 @@ pub(crate) const COMMAND: Command = Command::new(
 ]);
 
 fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let unreadable = |text: String| Failure::Message(UNREADABLE, text);
     if invocation.arguments.is_empty() {
-        return Err(unreadable("Not enough arguments (expected at least 1, got 0)".to_owned()));
+        return Err(unreadable(NO_FILE));
     }
-    let examples = invocation.integer("examples").unwrap_or(10);
     let options = Options {
-        examples: usize::try_from(examples)
-            .map_err(|_| unreadable("-examples must not be negative: give 0 or more".to_owned()))?,
+        examples: examples(invocation)?,
         thorough: invocation.is_set("thorough"),
         answered: invocation.text("answered").map(answered).transpose()?.unwrap_or_default(),
     };
     let judge = if invocation.is_set("union") { Judge::Union } else { Judge::EachDevice };
-    let mut stdin = Some(std::mem::replace(&mut session.process.stdin, Box::new(std::io::empty())));
-    let inputs = invocation
-        .arguments
-        .iter()
-        .map(|name| match name.as_str() {
-            "-" => stdin.take().map(|stdin| Input::stream("-", stdin)).ok_or_else(|| {
-                unreadable("Standard input can be read only once: give \"-\" once".to_owned())
-            }),
-            name => Ok(Input::file(name)),
-        })
-        .collect::<Result<_, _>>()?;
-    let mut bar = session.process.stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
-    let stderr = &mut session.process.stderr;
-    let report = check(inputs, &options, &mut |progress| {
-        if let Some(text) = bar.as_mut().and_then(|bar| bar.text(progress, Instant::now())) {
-            // A closed terminal does not end the check.
-            drop(write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush()));
-        }
-    });
-    if bar.is_some_and(|bar| bar.shown) {
-        drop(write!(session.process.stderr, "\r\x1b[K"));
-    }
+    let inputs = inputs(session, &invocation.arguments)?;
+    let report = with_progress(session, |progress| check(inputs, &options, progress));
     let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
     let (verdict, sentence) = findings::verdict(&report, judge);
-    let text = format!("{}\n\n{}", findings::text(&report), session.paint(verdict, sentence));
+    let verdict = session.paint(verdict, sentence);
+    let text = format!("{}\n\n{verdict}\n{}", findings::text(&report), findings::BOUNDS);
     session.show(&text, report.to_value(judge))?;
     let not_logs = findings::not_logs(&report);
     if !not_logs.is_empty() {
         return Err(unreadable(not_logs));
     }
     Ok(if report.is_complete(judge) { 0 } else { LOST })
+}
+
+/// The logs that arguments name. The trees of logs, which a pattern such as `audit.log*` names, too, are left out.
+fn inputs(session: &mut Session<'_>, arguments: &[String]) -> Result<Vec<Input>, Failure> {
+    let mut stdin = Some(std::mem::replace(&mut session.process.stdin, Box::new(std::io::empty())));
+    let inputs: Vec<Input> = arguments
+        .iter()
+        .filter(|name| !TreeFolder::is_one(Path::new(name)))
+        .map(|name| match name.as_str() {
+            "-" => stdin
+                .take()
+                .map(|stdin| Input::stream("-", stdin))
+                .ok_or_else(|| unreadable("Standard input can be read only once: give \"-\" once")),
+            name => Ok(Input::file(name)),
+        })
+        .collect::<Result<_, _>>()?;
+    if inputs.is_empty() {
+        return Err(unreadable("No log is given, only trees of logs: give the log files, too"));
+    }
+    Ok(inputs)
+}
+
+/// Does long work, and shows its progress on a terminal.
+fn with_progress<T>(session: &mut Session<'_>, work: impl FnOnce(&mut dyn FnMut(&Progress<'_>)) -> T) -> T {
+    let mut bar = session.process.stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
+    let stderr = &mut session.process.stderr;
+    let done = work(&mut |progress| {
+        if let Some(text) = bar.as_mut().and_then(|bar| bar.text(progress, Instant::now())) {
+            // A closed terminal does not end the work.
+            drop(write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush()));
+        }
+    });
+    if bar.is_some_and(|bar| bar.shown) {
+        drop(write!(session.process.stderr, "\r\x1b[K"));
+    }
+    done
+}
+
+fn unreadable(text: impl Into<String>) -> Failure {
+    Failure::Message(UNREADABLE, text.into())
+}
+
+fn examples(invocation: &Invocation) -> Result<usize, Failure> {
+    usize::try_from(invocation.integer("examples").unwrap_or(10))
+        .map_err(|_| unreadable("-examples must not be negative: give 0 or more"))
+}
+
+/// Writes a file that must not exist yet.
+fn write_new(path: &str, bytes: &[u8]) -> Result<(), String> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| format!("Cannot write {}: {error}", printable(path)))
+}
+
+/// A usage error with the exit code of these commands.
+fn with_code(failure: Failure) -> Failure {
+    match failure {
+        Failure::Message(_, text) => Failure::Message(UNREADABLE, text),
+        other => other,
+    }
 }
 
 fn answered(path: &str) -> Result<Vec<String>, Failure> {

@@ -14,6 +14,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[audit::explain::COMMAND],
     &[audit::preview::COMMAND],
     &[audit::reopen::COMMAND],
+    &[audit::rotate_key::COMMAND],
     audit::salts::COMMANDS,
     &[audit::status::COMMAND],
     auth::COMMANDS,
@@ -25,6 +26,10 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     kv::versions::COMMANDS,
     lease::COMMANDS,
     &[log::COMMAND],
+    &[log::verify::COMMAND],
+    &[log::prove::COMMAND],
+    &[log::anchor::COMMAND],
+    &[log::key::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
     operator::cluster::COMMANDS,
@@ -96,8 +101,14 @@ pub const GROUPS: &[Group] = &[
     Group {
         words: "log",
         synopsis: "Read audit logs",
-        about: "Read the files that audit devices wrote. No server is needed.",
-        examples: &[("Check whether entries are missing:", "log check /var/log/audit.log*")],
+        about: "Read the files that audit devices wrote. No server is needed, but to ask it for its keys (`log key`).",
+        examples: &[
+            ("Check whether entries are missing:", "log check /var/log/audit.log*"),
+            (
+                "Verify that no line was changed:",
+                "log verify -key=/media/usb/server.keys /var/log/audit.log*",
+            ),
+        ],
     },
     Group {
         words: "operator",

@@ -198,6 +198,17 @@ fn a_new_salt_is_printed_with_the_one_it_replaces() {
 }
 
 #[test]
+fn a_rotation_of_the_key_of_logs_prints_the_note_by_which_the_old_one_vouches() {
+    let reply = r#"{"data":{"new":"n+1+a","note":"n\nrotation\n\n— n c2ln\n","old":"n+2+b"}}"#;
+    let outcome = cli().reply(200, reply).run(&["audit", "rotate-key"]);
+    outcome.is(0, "n\nrotation\n\n— n c2ln\n", "");
+    outcome.sent(&["PUT /v1/sys/audit-log/rotate {}"]);
+    let outcome = cli().reply(200, reply).run(&["audit", "rotate-key", "-format=json"]);
+    assert!(outcome.stdout.contains("\"old\": \"n+2+b\""), "{}", outcome.stdout);
+    cli().run(&["audit", "rotate-key", "x"]).is(1, "", "Too many arguments (expected 0, got 1)\n");
+}
+
+#[test]
 fn the_register_is_explained_without_a_server() {
     let outcome = cli().no_server().run(&["audit", "explain", "auth.accessor"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);

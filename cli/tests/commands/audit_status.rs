@@ -90,6 +90,23 @@ fn watching_repeats_until_the_server_is_gone() {
 }
 
 #[test]
+fn trees_have_a_table_of_their_own_that_says_what_is_wrong() {
+    let good = r#""evidence":{"checkpoint_at":"2026-11-22T16:02:00Z","contradiction":null,"error":null,"lost":0,"size":12,"uncovered":1},"lag_ms":0"#;
+    let outcome = cli().reply(200, &STATUS.replacen("\"lag_ms\":0", good, 1)).run(&["audit", "status"]);
+    let table = "
+Path     Lines In Tree    Last Checkpoint         Not Covered    Lost    Evidence
+----     -------------    ---------------         -----------    ----    --------
+file/    12               2026-11-22T16:02:00Z    1              0       ok
+";
+    outcome.is(0, &format!("{TABLE}{table}"), "");
+    let bad = r#""evidence":{"checkpoint_at":null,"contradiction":{"reason":"the file is shorter","time":"T"},"error":"no space","error_since":"S","lost":3,"size":0,"uncovered":9,"witnesses":{"a":{"contradiction":true,"error":"set back"},"b":{"contradiction":false,"error":"down"},"c":{"contradiction":false,"error":null}}},"lag_ms":0"#;
+    let outcome = cli().reply(200, &STATUS.replacen("\"lag_ms\":0", bad, 1)).run(&["audit", "status"]);
+    let row = "file/    0                none               9              3       CONTRADICTION: the file is shorter (T); error: no space (since S); \
+               WITNESS a REFUSES: set back; witness b: down";
+    assert!(outcome.stdout.contains(row), "{}", outcome.stdout);
+}
+
+#[test]
 fn verdicts_are_coloured_on_a_terminal_that_shows_colours_alone() {
     let shown = |test: super::kit::CommandTest| test.reply(200, STATUS).run(&["audit", "status"]).stdout;
     let coloured = shown(cli().on_terminal());

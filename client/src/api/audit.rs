@@ -70,6 +70,15 @@ impl Client {
         self.get_data("sys/audit-status").await
     }
 
+    /// The keys that sign the checkpoints of the logs, for whose verification no token is needed: `device`, `origin`,
+    /// `verifier_key`, `created`.
+    pub async fn audit_log_keys(&self) -> Result<Vec<Object>, Error> {
+        let request = Request::new(Method::GET, "sys/audit-log/keys").without_token();
+        let body = self.plain().send(request).await?.object()?;
+        let keys = body.object("data").unwrap_or(&body).get("keys").and_then(Value::as_array);
+        Ok(keys.into_iter().flatten().filter_map(Value::as_object).cloned().collect())
+    }
+
     /// Disables the device at a path, if there is one.
     pub async fn audit_disable(&self, path: &str) -> Result<(), Error> {
         self.send(Request::new(Method::DELETE, format!("sys/audit/{path}"))).await.map(drop)
@@ -114,6 +123,12 @@ impl Client {
     pub async fn audit_rotate_salt(&self, path: &str) -> Result<(String, String), Error> {
         let data = self.put(format!("sys/audit-rotate-salt/{path}"), Object::new()).await?.data()?;
         Ok((text(&data, "salt"), text(&data, "retired")))
+    }
+
+    /// Has the checkpoints of audit logs signed with a new key: `old`, `new`, and the `note` by which the old key vouches for
+    /// the new one.
+    pub async fn audit_log_rotate(&self) -> Result<Object, Error> {
+        Ok(self.put("sys/audit-log/rotate", Object::new()).await?.data()?)
     }
 
     /// The lines that each device would write for a request, which is not executed.

@@ -15,6 +15,7 @@ use super::repair::Removals;
 use super::{Device, Devices, DevicesError, Table, stored};
 use crate::current::Current;
 use crate::host::Host;
+use crate::log_keys::LogKeys;
 use crate::settings::AuditSettings;
 
 #[derive(Debug)]
@@ -61,16 +62,18 @@ impl Devices {
         view: View,
         host: Host,
         kinds: DeviceKinds,
+        log_keys: Arc<LogKeys>,
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
         let (kept, removals) = (Kept::load(&view).await?, Removals::load(&view).await?);
         let stored = stored::all(&view).await?;
-        let (table, unopened) = restore(stored, &kinds, &kept, &host, &settings, broker).await?;
+        let (table, unopened) = restore(stored, &kinds, &log_keys, &kept, &host, &settings, broker).await?;
         let devices = Self {
             view,
             host,
             kinds,
+            log_keys,
             settings: Current::new(settings),
             table: Current::new(table),
             kept: tokio::sync::Mutex::new(kept),
@@ -107,8 +110,8 @@ impl Devices {
                 }
                 let kept = self.kept.lock().await;
                 let stored = stored.into_iter().collect();
-                let restored =
-                    restore(stored, &self.kinds, &kept, &self.host, &self.settings(), broker).await?;
+                let (kinds, keys, host) = (&self.kinds, &self.log_keys, &self.host);
+                let restored = restore(stored, kinds, keys, &kept, host, &self.settings(), broker).await?;
                 for Unopened { device, error, .. } in restored.1 {
                     let error = error.without_options();
                     tracing::error!(path = device.path, error, "this audit device could not be opened");
@@ -124,6 +127,7 @@ impl Devices {
 pub(super) async fn restore(
     stored: Vec<(Device, Zeroizing<String>)>,
     kinds: &DeviceKinds,
+    log_keys: &Arc<LogKeys>,
     kept: &Kept,
     host: &Host,
     settings: &AuditSettings,
@@ -155,10 +159,10 @@ pub(super) async fn restore(
         let opened = opening.wait(left).await.map(|opened| opened.map_err(NotOpened::Options));
         let losses = kept.of(&device.uuid);
         let config = match opened.unwrap_or(Err(NotOpened::Hangs)) {
-            Ok(sink) => config(&device, &options, sink, salt).losses(losses),
+            Ok(sink) => config(&device, &options, sink, salt, log_keys).losses(losses),
             Err(error) => {
                 let sink = options.open_later(&placement, Arc::clone(&host.clock));
-                let closed = config(&device, &options, sink, salt).losses(losses);
+                let closed = config(&device, &options, sink, salt, log_keys).losses(losses);
                 let cause = error.cause();
                 let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
                 unopened.push(Unopened { device, error, may_start_later });

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Device, Devices, DevicesError, stored, with_slash};
 use crate::blocking_task::BlockingTask;
+use crate::log_keys::LogKeys;
 use crate::settings::EnableRequest;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
@@ -85,7 +86,7 @@ impl Devices {
             salt_since,
             first_salt,
         };
-        let config = config(&device, &options, sink, salt);
+        let config = config(&device, &options, sink, salt, &self.log_keys);
         // It is tried with a salt that is thrown away.
         let probe = if options.skip_test {
             None
@@ -115,8 +116,11 @@ pub(super) fn config(
     options: &DeviceOptions,
     sink: Box<dyn Sink>,
     salt: Arc<Salt>,
+    log_keys: &Arc<LogKeys>,
 ) -> DeviceConfig {
+    let evidence = log_keys.evidence(&device.path);
     let config = DeviceConfig::new(device.path.as_str(), sink, formatter(device, options, salt));
+    let config = config.evidence(evidence);
     if options.required { config.required() } else { config }
 }
 

@@ -2,9 +2,11 @@
 //! Never in it: what a handler does.
 
 mod audit;
+mod audit_log;
 mod audit_status;
 mod ceremony;
 mod cors;
+pub(crate) mod evidence_status;
 mod generate_root;
 mod leases;
 mod locked_users;
@@ -91,6 +93,7 @@ fn answered_elsewhere<'a>(_: &'a Sys, _: &'a Unsealed, _: &'a Call<'a>) -> Handl
 /// The rows of all endpoints, a list for each subject. The first row that matches takes a request.
 const LISTS: &[&[Path<Sys>]] = &[
     Sys::OWN_PATHS,
+    audit_log::PATHS,
     rekey::PATHS,
     rekey::ROTATE_PATHS,
     generate_root::PATHS,

@@ -22,6 +22,7 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::lockout::Lockouts;
+use crate::log_keys::LogKeys;
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
@@ -33,6 +34,7 @@ use crate::settings::Settings;
 use crate::snapshots::Snapshots;
 use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
+use crate::witnesses::Witnesses;
 
 /// The machine's clock is set back by small steps all the time: that is not worth a line.
 const CLOCK_BEHIND: Duration = Duration::from_secs(10);
@@ -52,6 +54,8 @@ pub struct Unsealed {
     pub broker: Arc<Broker>,
     /// The table of audit devices.
     pub devices: Devices,
+    /// The keys with which the checkpoints of audit logs are signed.
+    pub(crate) log_keys: Arc<LogKeys>,
     /// Which request headers are recorded.
     pub audited_headers: AuditedHeaders,
     /// The mount table.
@@ -87,6 +91,8 @@ pub struct Unsealed {
     pub(crate) mark: Arc<StoredMark>,
     /// Whether it was said that the machine's clock is behind.
     pub(crate) clock_lines: Mutex<bool>,
+    /// What is known of the witnesses of audit logs.
+    pub(crate) witnesses: Arc<Witnesses>,
     /// The snapshot of the storage that is being made.
     pub(crate) snapshots: Snapshots,
     /// Restorations of the storage that are not on record yet.
@@ -179,6 +185,7 @@ impl Unsealed {
         for device in self.broker.status() {
             self.broker.release(&device.path);
         }
+        self.log_keys.forget();
     }
 
     /// Whether the audit rule can be met at the moment, and what it lacks. A server that must have a device and has none

@@ -354,6 +354,9 @@ async fn health(core: &Core, operation: Operation, query: &str) -> Result<Status
         members.push(("audit_rule_met", audit.met.into()));
         members.push(("audit_ready", audit.ready.into()));
         members.push(("audit_device_states", Value::Object(audit.states)));
+        if !audit.evidence.is_empty() {
+            members.push(("audit_evidence", Value::Object(audit.evidence)));
+        }
     }
     Ok((status, body(&members)))
 }

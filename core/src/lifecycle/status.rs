@@ -7,6 +7,7 @@ use onrecord_value::{Object, Value, json};
 
 use super::{CeremonyError, Core};
 use crate::VERSION;
+use crate::engine::sys::evidence_status;
 use crate::engine::unsealed::Cluster;
 
 /// The state of the seal.
@@ -42,6 +43,8 @@ pub(super) struct AuditHealth {
     /// Whether it could be for a while.
     pub(super) ready: bool,
     pub(super) states: Object,
+    /// What is wrong with the trees of devices.
+    pub(super) evidence: Object,
 }
 
 impl Core {
@@ -88,7 +91,8 @@ impl Core {
         {
             states.insert(path, "unopened");
         }
-        Some(AuditHealth { met, ready, states })
+        let evidence = evidence_status::troubles(&unsealed, &devices);
+        Some(AuditHealth { met, ready, states, evidence })
     }
 }
 

@@ -27,11 +27,13 @@ use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::leases::counts::LeaseCounts;
 use crate::lockout::Lockouts;
+use crate::log_keys::LogKeys;
 use crate::operations::Operations;
 use crate::place;
 use crate::policies::Policies;
 use crate::quotas::Quotas;
 use crate::restorations::Restorations;
+use crate::settings::AuditSettings;
 use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
 use crate::versions;
@@ -126,9 +128,11 @@ impl Core {
             .clock(Arc::clone(&machine.clock))
             .observer(Arc::clone(&log) as _)
             .build_with_boot(boot);
-        let kinds = settings.device_kinds.clone();
+        let log_keys = self.load_log_keys(&view(place::AUDIT)?, &cluster, &audit).await?;
+        let (kinds, keys) = (settings.device_kinds.clone(), Arc::clone(&log_keys));
         let loaded =
-            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, Arc::clone(&audit), &broker).await;
+            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, keys, Arc::clone(&audit), &broker)
+                .await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         let logs_ahead = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
@@ -141,6 +145,7 @@ impl Core {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
             devices,
+            log_keys,
             audited_headers,
             mounts,
             tokens,
@@ -157,6 +162,7 @@ impl Core {
             unkept: Mutex::default(),
             logs_ahead,
             meters: Arc::clone(&self.inner.meters),
+            witnesses: Arc::clone(&self.inner.witnesses),
             snapshots: Snapshots::default(),
             restorations,
             mark,
@@ -187,6 +193,18 @@ impl Core {
         let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
         let quotas = Quotas::load(core, &leases).await.map_err(load("quotas"))?;
         Ok((tokens, leases, quotas))
+    }
+
+    async fn load_log_keys(
+        &self,
+        view: &View,
+        cluster: &Cluster,
+        audit: &AuditSettings,
+    ) -> Result<Arc<LogKeys>, CeremonyError> {
+        let (entropy, now) = (Arc::clone(&self.inner.host.entropy), self.inner.host.clock.now());
+        let server = audit.origin.clone().unwrap_or_else(|| cluster.name.clone());
+        let loaded = LogKeys::load(view.clone(), entropy, server, now).await;
+        loaded.map(Arc::new).map_err(load("the key of audit logs"))
     }
 
     fn random_boot(&self) -> Result<Boot, CeremonyError> {

@@ -209,6 +209,22 @@ async fn an_audit_device_enabled_disabled_or_resalted_elsewhere_is_so_here() {
 }
 
 #[tokio::test]
+async fn a_key_of_audit_logs_rotated_elsewhere_is_listed() {
+    let other = Other::new().await;
+    let keys = async || {
+        let said = other.world.send(ask("GET", "sys/audit-log/keys")).await;
+        said.body["data"]["server_keys"].as_array().unwrap().len()
+    };
+    let before = other.snapshot("audit/").await;
+    assert_eq!(other.root("POST", "sys/audit-log/rotate", None).await.status, 200);
+    let changed = other.restore("audit/", &before).await;
+    assert_eq!(changed, ["audit/log-key/keys", "audit/log-key/seed"]);
+    assert_eq!(keys().await, 2, "nothing was told yet");
+    other.tell(&changed).await;
+    assert_eq!(keys().await, 1);
+}
+
+#[tokio::test]
 async fn a_key_rotated_elsewhere_opens_what_was_stored_under_it() {
     let other = Other::new().await;
     let before = other.snapshot("barrier/").await;

@@ -30,6 +30,7 @@ mod journey;
 mod kit;
 mod leases;
 mod lifecycle;
+mod log_keys;
 mod logins;
 mod observability;
 mod operations;

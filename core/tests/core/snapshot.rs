@@ -183,13 +183,19 @@ fn restored(directory: &Path, file: &Path) {
 async fn a_restoration_is_put_on_record_once_by_the_first_device_that_works() {
     let folder = tempfile::tempdir().unwrap();
     let (directory, file) = (folder.path().join("data"), folder.path().join("snapshot"));
-    let (key, root, sha256) = {
+    let log_keys = async |world: &TestServer| {
+        world.send(ask("GET", "sys/audit-log/keys")).await.body["data"]["server_keys"].clone()
+    };
+    let (key, root, sha256, keys) = {
         let storage = Storage::start(Embedded::open(&directory).unwrap()).unwrap();
         let world = TestServer::on(storage, Settings::default()).await;
         save(&world, &file).await;
         let info = snapshot::read(&file, |_, _| Ok::<_, SnapshotError>(())).unwrap();
+        let keys = log_keys(&world).await;
+        // After the snapshot: the storage that is restored does not have this key.
+        assert_eq!(world.root("POST", "sys/audit-log/rotate", None).await.status, 200);
         world.core.seal(Duration::from_secs(10)).await;
-        (world.key, world.root, info.sha256)
+        (world.key, world.root, info.sha256, keys)
     };
     restored(&directory, &file);
     let open = || {
@@ -214,6 +220,11 @@ async fn a_restoration_is_put_on_record_once_by_the_first_device_that_works() {
     assert_eq!(
         outline(&device),
         ["request update sys/storage/restored", "response update sys/storage/restored"]
+    );
+    assert_eq!(
+        log_keys(&world).await,
+        keys,
+        "the checkpoints of logs are signed with the key of the snapshot"
     );
     let data = &entries(&device)[0]["request"]["data"];
     assert_eq!((&data["at"], &data["uid"]), (&json!(1_800_000_000), &json!(17)));

@@ -58,7 +58,7 @@ async fn unseals(storage: &Outliving, key: &str) {
 
 #[tokio::test]
 async fn a_first_unsealing_that_is_killed_after_any_commit_can_be_repeated() {
-    for commits in 0..4 {
+    for commits in 0..5 {
         let (storage, key) = old_storage(&[]);
         storage.1.store(commits, Ordering::Relaxed);
         let core = core_on(Storage::start(storage.clone()).unwrap(), Settings::default());

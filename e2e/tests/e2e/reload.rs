@@ -262,7 +262,9 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
 fn r_preflight_a_configuration_is_checked_without_a_trace() {
     let place = Place::new();
     let (one, deep) = (place.path("one.log"), place.path("deep/er/two.log"));
-    place.configure(&(stanza("one", &one, "") + &stanza("two", &deep, "mode = \"0600\"")));
+    place.configure(
+        &(stanza("one", &one, "") + &stanza("two", &deep, "mode = \"0600\"\n    evidence = \"off\"")),
+    );
     let good = onrecord(&place, &["operator", "diagnose"], &["-format=json"], "");
     let shown: Value = serde_json::from_slice(&good.stdout).expect("JSON");
     assert_eq!((good.status.code(), &shown["failed"]), (Some(0), &json!(false)), "{shown}");
@@ -277,10 +279,13 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     let output = String::from_utf8_lossy(&running.stdout).into_owned();
     assert_eq!(running.status.code(), Some(0), "{output}");
     assert!(output.contains("in use by a running server"), "{output}");
-    let before = log::lines_beside_ceremonies(&one).len();
+    let before = [&one, &deep].map(|file| log::lines_beside_ceremonies(file).len());
     let probed = onrecord(&place, &["operator", "diagnose"], &["-probe"], "");
     assert_eq!(probed.status.code(), Some(0), "{}", String::from_utf8_lossy(&probed.stdout));
-    assert_eq!(log::lines_beside_ceremonies(&one).len(), before + 1, "asked for, a test entry is written");
+    let after = [&one, &deep].map(|file| log::lines_beside_ceremonies(file).len());
+    assert_eq!(after, [before[0], before[1] + 1], "a test entry, where no tree would lack it");
+    let output = String::from_utf8_lossy(&probed.stdout).into_owned();
+    assert!(output.contains("no test entry is written, because the log has a tree"), "{output}");
     drop((server, key));
 
     fs::create_dir(place.path("folder.log")).expect("a folder");

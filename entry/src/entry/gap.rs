@@ -1,5 +1,6 @@
 //! A gap, the declaration of what a device missed, and the marks by which a reader finds gaps: counter, start, salt.
-//! Beside it the declaration of requests that were refused without entries of their own.
+//! Beside it the declaration of requests that were refused without entries of their own, and the checkpoint of another
+//! device's tree.
 //! Never in it: how a device notices that it missed something, or why a request is refused.
 
 use std::io;
@@ -15,6 +16,8 @@ use crate::seq_set::{SeqRange, SeqSet};
 pub const GAP_PATH: &str = "sys/audit/gap";
 /// The path of an entry that counts refused requests.
 pub const REFUSED_PATH: &str = "sys/audit/refused";
+/// The path of an entry with the checkpoint of another device's tree.
+pub const CHECKPOINT_PATH: &str = "sys/audit/checkpoint";
 /// The path of a probe entry.
 pub const PROBE_PATH: &str = "sys/audit/test";
 
@@ -35,6 +38,34 @@ pub struct Gap<'a> {
     pub boot: Option<Boot>,
     /// The device was disabled: entries after the counter of this line do not concern it.
     pub ended: bool,
+    /// The tree over the lines of the device, where the entry reports an event of the tree.
+    pub tree: Option<TreeFacts<'a>>,
+}
+
+/// The tree over the lines of a device, as a gap entry reports an event of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TreeFacts<'a> {
+    /// How many entries the tree has, or had: the one that the event concerns.
+    pub size: u64,
+    /// Its root then, in Base64.
+    pub root: Clear<'a>,
+    /// How many lines of the log the event concerns.
+    pub lines: u64,
+    /// The name under which the tree was kept, if another was begun.
+    pub kept_as: Clear<'a>,
+}
+
+/// The signed checkpoint of another device's tree: two devices vouch for each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeviceCheckpoint<'a> {
+    /// The name of the log.
+    pub origin: Clear<'a>,
+    /// How many entries its tree has.
+    pub size: u64,
+    /// The root, in Base64.
+    pub root: Clear<'a>,
+    /// The signed note, as it is in the file `checkpoint` of that log.
+    pub note: Clear<'a>,
 }
 
 /// Requests of one address that were refused without entries of their own: an attacker decides how many there are.

@@ -8,8 +8,8 @@ use super::syntax::Syntax;
 use super::writer::{Write, Writer};
 use crate::decode::reader::{Read, Reader};
 use crate::entry::{
-    Auth, Elided, Entry, Gap, GrantingPolicy, Namespace, Part, PolicyResults, Record, RefusedRequests,
-    Request, Response, Secret, Torn, WrapInfo,
+    Auth, DeviceCheckpoint, Elided, Entry, Gap, GrantingPolicy, Namespace, Part, PolicyResults, Record,
+    RefusedRequests, Request, Response, Secret, Torn, TreeFacts, WrapInfo,
 };
 use crate::patch::Patch;
 use crate::register;
@@ -184,6 +184,19 @@ members! {
         TORN: object torn;
         BOOT: boot boot;
         ENDED: flag ended;
+        TREE: object tree;
+    }
+    TreeFacts<'a> as tree {
+        SIZE: number size;
+        ROOT: clear root;
+        LINES: number lines;
+        KEPT_AS: clear kept_as;
+    }
+    DeviceCheckpoint<'a> as checkpoint {
+        ORIGIN: clear origin;
+        SIZE: number size;
+        ROOT: clear root;
+        NOTE: clear note;
     }
     RefusedRequests<'a> as refused {
         COUNT: number count;
@@ -237,6 +250,7 @@ impl<'a> Line<'_, 'a> {
             ELIDED => w.object(field, entry.elided.as_ref());
             PART => w.object(field, entry.part.as_ref());
             REFUSED => w.object(field, entry.refused.as_ref());
+            CHECKPOINT => w.object(field, entry.checkpoint.as_ref());
             RECORD => if let Some(values) = self.record {
                 w.braced(field, |w| record(w, values));
             };
@@ -259,6 +273,7 @@ impl<'a> Read<'a> for Entry<'a> {
             elided: line.object(&field::ELIDED),
             part: line.object(&field::PART),
             refused: line.object(&field::REFUSED),
+            checkpoint: line.object(&field::CHECKPOINT),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Level {
             ),
             "response" => key == "status_code",
             "gap" => key != "torn",
-            "refused" => true,
+            "refused" | "checkpoint" | "tree" => true,
             _ => false,
         };
         let is_essential = || match object {

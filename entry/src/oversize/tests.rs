@@ -187,6 +187,7 @@ fn a_gap_that_is_too_long_keeps_its_count() {
         torn: None,
         boot: None,
         ended: false,
+        tree: None,
     };
     let whole = line(Format::Json, "", &Entry::gap("an id", gap));
     let messages = sent(&whole, 1024, Oversize::Elide).unwrap();

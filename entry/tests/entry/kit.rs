@@ -34,6 +34,7 @@ pub(crate) fn gap() -> Gap<'static> {
         torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
         boot: Some(Boot::new(7)),
         ended: true,
+        tree: None,
     }
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
-use onrecord_core::EnableRequest;
+use onrecord_core::{EnableRequest, check_origin};
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::given::Given;
 use super::reader::Reader;
+use super::witness::{self, WitnessConfig};
 use crate::error::FileError;
 
 const RULE_KEYS: &[&str] = &[
@@ -22,11 +23,15 @@ const RULE_KEYS: &[&str] = &[
     "drills",
     "minimum",
     "only_directories",
+    "origin",
     "prefixing",
     "queue_size",
     "settle_grace",
     "syslog_socket",
+    WITNESS,
 ];
+
+const WITNESS: &str = "witness";
 
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
@@ -51,6 +56,8 @@ pub(crate) struct AuditRules {
     pub(crate) allowed_addresses: Vec<AddressBlock>,
     /// If not empty: the only directories in which the API may place files.
     pub(crate) only_directories: Vec<PathBuf>,
+    /// What the origins of audit logs begin with; the cluster's name if it is not given.
+    pub(crate) origin: Option<String>,
     /// The socket of the machine's syslog daemon, if it is not one of the usual ones.
     pub(crate) syslog_socket: Option<PathBuf>,
 }
@@ -78,6 +85,7 @@ pub(super) struct Stanzas<'a> {
     pub(super) given: &'a mut Given,
     pub(super) rules: &'a mut AuditRules,
     pub(super) devices: &'a mut Vec<Device>,
+    pub(super) witnesses: &'a mut Vec<WitnessConfig>,
 }
 
 impl Stanzas<'_> {
@@ -117,9 +125,47 @@ impl Stanzas<'_> {
     }
 
     fn read_rule(&mut self, body: &Body) -> Result<(), FileError> {
-        self.reader.refuse_unknown_keys(body, RULE_KEYS, "audit: ")?;
-        self.given.each_once(self.reader, body, "audit: ")?;
-        read_rule(self.reader, body, self.rules)
+        let is_witness = |item: &&Item| item.name() == WITNESS;
+        for item in body.items.iter().filter(is_witness) {
+            let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
+            self.read_witnesses(&labels, &item.value, item.position())?;
+        }
+        let items = body.items.iter().filter(|item| !is_witness(item)).cloned().collect();
+        let rule = Body { items };
+        self.reader.refuse_unknown_keys(&rule, RULE_KEYS, "audit: ")?;
+        self.given.each_once(self.reader, &rule, "audit: ")?;
+        read_rule(self.reader, &rule, self.rules)
+    }
+
+    /// Reads a witness, or several of them: in JSON its name may be a key, and a list holds several.
+    fn read_witnesses(
+        &mut self,
+        labels: &[&str],
+        value: &Value,
+        position: Position,
+    ) -> Result<(), FileError> {
+        let body = match &value.data {
+            Data::List(items) => {
+                return items.iter().try_for_each(|item| self.read_witnesses(labels, item, item.position));
+            }
+            Data::Object(body) => body,
+            _ => {
+                let message =
+                    "audit: witness must be a block: witness \"NAME\" { url = …, verifier_key = … }";
+                return Err(self.reader.error(value.position, message.to_owned()));
+            }
+        };
+        let are_names = !body.items.is_empty() && body.items.iter().all(|item| !is_plain(item));
+        if labels.is_empty() && are_names {
+            return body.items.iter().try_for_each(|item| {
+                let labels: Vec<&str> = item.keys.iter().map(|key| key.text.as_str()).collect();
+                self.read_witnesses(&labels, &item.value, item.position())
+            });
+        }
+        let witness = witness::read(self.reader, labels, body, position)?;
+        self.given.once(self.reader, &format!("audit: witness {:?}", witness.name), position)?;
+        self.witnesses.push(witness);
+        Ok(())
     }
 
     fn read_device(&mut self, labels: &[&str], body: &Body, position: Position) -> Result<(), FileError> {
@@ -203,6 +249,11 @@ fn read_rule(reader: &Reader, body: &Body, rules: &mut AuditRules) -> Result<(),
             reader.error(place("allowed_addresses"), message).with_source(error)
         };
         rules.allowed_addresses.push(text.parse().map_err(rejected)?);
+    }
+    if let Some(origin) = reader.text(body, "origin")? {
+        check_origin(&origin)
+            .map_err(|why| reader.error(place("origin"), format!("audit: origin = {origin:?}: {why}")))?;
+        rules.origin = Some(origin);
     }
     rules.syslog_socket =
         reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());

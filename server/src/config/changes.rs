@@ -38,7 +38,8 @@ impl Config {
             request_memory: "request_memory",
             requests_in_flight: "requests_in_flight",
             shutdown_timeout: "shutdown_timeout",
-            unauthenticated_rate_limit: "unauthenticated_rate_limit";
+            unauthenticated_rate_limit: "unauthenticated_rate_limit",
+            witnesses: "audit witness";
             audit, devices, memory_file, seal, warnings
         );
         changes.into_iter().filter_map(|(_, key, change)| change.map(|_| key)).collect()
@@ -78,6 +79,7 @@ impl AuditRules {
             allowed_directories: later,
             allowed_addresses: later,
             only_directories: later,
+            origin: " (from the next unsealing on)",
             syslog_socket: later;
         );
         let lines = changes.into_iter().filter_map(|(key, note, change)| Some((key, change?, note)));

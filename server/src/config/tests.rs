@@ -28,7 +28,7 @@ fn a_usual_configuration_is_read() {
           max_request_size = 1048576
         }
         storage "file" { path = "/srv/onrecord" }
-        audit { minimum = 1 settle_grace = "10ms" queue_size = "16MiB" syslog_socket = "/log" }
+        audit { minimum = 1 origin = "example.com/logs" settle_grace = "10ms" queue_size = "16MiB" syslog_socket = "/log" }
         audit "file" "main" {
           description = "the log"
           options { file_path = "/var/log/audit.log" mode = "0640" log_raw = false }
@@ -45,6 +45,7 @@ fn a_usual_configuration_is_read() {
     assert_eq!((listener.address.as_str(), listener.bounds.max_request_size), ("0.0.0.0:8200", 1 << 20));
     assert_eq!(listener.tls, None);
     assert_eq!(config.audit.minimum, Some(1));
+    assert_eq!(config.audit.origin.as_deref(), Some("example.com/logs"));
     assert_eq!(config.audit.settle_grace, Some(Duration::from_millis(10)));
     assert_eq!(config.audit.queue_size, Some(16 << 20));
     assert_eq!(config.audit.syslog_socket, Some("/log".into()));
@@ -191,6 +192,42 @@ fn a_wrong_value_is_refused_with_its_line() {
         ),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
         ("audit { syslog_socket = \"log\" }", "1: audit: the socket \"log\" must be absolute"),
+        (
+            "audit {\n origin = \"a b\"\n}",
+            "2: audit: origin = \"a b\": it must have no spaces, no control characters and no \"+\": a name such as \
+             example.com/production",
+        ),
+        (
+            "audit { origin = \"a/\" }",
+            "1: audit: origin = \"a/\": it must not begin or end with \"/\": the path of a device follows it",
+        ),
+        (
+            "audit {\n witness \"w\" {\n  url = \"https://w.example\"\n }\n}",
+            "2: audit: witness \"w\": it needs verifier_key: the key that verifies its cosignatures",
+        ),
+        (
+            "audit {\n witness \"w\" {\n  url = \"w.example\"\n }\n}",
+            "3: audit: witness \"w\": url = \"w.example\": parse \"w.example\": missing protocol scheme (write \
+             http://w.example or https://w.example)",
+        ),
+        (
+            "audit {\n witness \"w\" {\n  url = \"https://w\"\n  verifier_key = \"w\"\n }\n}",
+            "4: audit: witness \"w\": verifier_key = \"w\": not a verifier key: it has the form NAME+ID+KEY, with 8 \
+             hexadecimal digits and Base64",
+        ),
+        (
+            "audit {\n witness \"../w\" {\n }\n}",
+            "2: audit: witness \"../w\": its name is made of letters, digits, \"-\" and \".\", and begins with a letter \
+             or digit",
+        ),
+        (
+            "audit {\n witness \"w\" {\n  uri = \"https://w\"\n }\n}",
+            "3: audit: witness \"w\": unknown key \"uri\": did you mean \"url\"?",
+        ),
+        (
+            "audit {\n witness {\n  url = \"https://w\"\n }\n}",
+            "2: audit: a witness has one label, its name: witness \"NAME\" { url = …, verifier_key = … }",
+        ),
         ("audit \"file\" { options { } }", "1: an audit device is missing its path"),
     ];
     for (text, wanted) in cases {
@@ -245,4 +282,42 @@ fn the_memory_of_requests_must_have_room_for_the_largest() {
     let raised = read(&text("max_request_size = \"64MiB\"", "")).unwrap();
     let settings = crate::settings::settings(&[], &raised);
     assert!(settings.request_memory >= settings.least_request_memory());
+}
+
+#[test]
+fn witnesses_are_read_in_both_forms_beside_the_rule() {
+    use onrecord_evidence::{Algorithm, VerifierKey};
+    let key = VerifierKey::new("witness.example/w1", Algorithm::Cosignature, [7; 32]);
+    let hcl = format!(
+        "audit {{\n minimum = 1\n witness \"one\" {{\n url = \"https://one.example/w\"\n verifier_key = \"{key}\"\n }}\n \
+         witness \"two\" {{\n url = \"http://two.example\"\n verifier_key = \"{key}\"\n }}\n}}"
+    );
+    let one = format!("{{\"url\": \"https://one.example/w\", \"verifier_key\": \"{key}\"}}");
+    let two = format!("{{\"url\": \"http://two.example\", \"verifier_key\": \"{key}\"}}");
+    let json = format!("{{\"audit\": {{\"minimum\": 1, \"witness\": {{\"one\": {one}, \"two\": {two}}}}}}}");
+    for text in [hcl, json] {
+        let config = read(&text).unwrap();
+        assert_eq!(config.audit.minimum, Some(1), "{text}");
+        let found: Vec<_> =
+            config.witnesses.iter().map(|one| (one.name.as_str(), one.url.as_str())).collect();
+        assert_eq!(found, [("one", "https://one.example/w"), ("two", "http://two.example")], "{text}");
+        assert!(config.witnesses.iter().all(|one| one.key == key));
+    }
+}
+
+#[test]
+fn a_witness_has_its_own_name_and_a_key_for_cosignatures() {
+    use onrecord_evidence::{Algorithm, VerifierKey};
+    let witness = |name: &str, algorithm| {
+        let key = VerifierKey::new("w", algorithm, [7; 32]);
+        format!("audit {{\n witness \"{name}\" {{\n url = \"http://w\"\n verifier_key = \"{key}\"\n }}\n}}\n")
+    };
+    let twice = [witness("w", Algorithm::Cosignature), witness("w", Algorithm::Cosignature)].concat();
+    let told = refusal(&twice);
+    assert!(told.starts_with("8: audit: witness \"w\" is given twice: first at /"), "{told}");
+    let told = refusal(&witness("w", Algorithm::Ed25519));
+    assert!(
+        told.ends_with("it is the key of a log; that of a witness is of the type of cosignatures (4)"),
+        "{told}"
+    );
 }

@@ -63,6 +63,8 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
     let is_probe = entry.request.path == PROBE_PATH.into() && object.object("request").is_some_and(bare);
     let detail = if let Some(gap) = &entry.gap {
         Detail::Gap(gap_of(gap))
+    } else if entry.checkpoint.is_some() && decoded.record().is_some() {
+        Detail::Checkpoint
     } else if let Some(part) = &entry.part {
         Detail::Part(part_of(part))
     } else if let (Some(refused), EntryType::Request) = (&entry.refused, entry.entry_type()) {

@@ -21,7 +21,7 @@ const TIME_MAX: usize = 40;
 pub(super) struct Json {
     beginning: Finder<'static>,
     request: Finder<'static>,
-    unusual: [Finder<'static>; 4],
+    unusual: [Finder<'static>; 5],
 }
 
 impl Default for Json {
@@ -34,6 +34,7 @@ impl Default for Json {
                 "\"elided\":{\"bytes\":",
                 "\"part\":{\"number\":",
                 "\"refused\":{\"count\":",
+                "\"checkpoint\":{\"origin\":",
             ]
             .map(Finder::new),
         }

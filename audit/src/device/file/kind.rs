@@ -30,9 +30,14 @@ const OPTIONS: &[DeviceOption] = &[
         "When the device has an entry: \"os\" when it is written, \"fsync\" when it is on the disk.",
     )
     .default("os"),
+    DeviceOption::new(
+        "evidence",
+        "Whether a signed Merkle tree over all lines is kept in FILE.tlog: \"on\" or \"off\".",
+    )
+    .default("on"),
 ];
 
-/// The order of the checks is the documented one: path, common options, `durability`.
+/// The order of the checks is the documented one: path, common options, `durability`, then what is new.
 fn parse(given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {
     let path =
         given.text("file_path").or_else(|| given.text("path")).ok_or(OptionError::Missing("file_path"))?;
@@ -45,13 +50,21 @@ fn parse(given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError>
             return Err(RejectedValue::complete("durability", known));
         }
     };
+    let evidence = match given.text("evidence") {
+        None | Some("on") => true,
+        Some("off") => false,
+        Some(text) => {
+            let known = format!("unknown evidence {}; it is \"on\" or \"off\"", quote(text));
+            return Err(RejectedValue::complete("evidence", known));
+        }
+    };
     // The two device nodes mean the same as the words: what is written to /dev/null is on no record.
     Ok(if path.eq_ignore_ascii_case("stdout") || path == "/dev/stdout" {
         Arc::new(StandardOutput)
     } else if path.eq_ignore_ascii_case("discard") || path == "/dev/null" {
         Arc::new(Discard)
     } else {
-        Arc::new(FileOptions { path: PathBuf::from(path), mode, fsync })
+        Arc::new(FileOptions { path: PathBuf::from(path), mode, fsync, evidence })
     })
 }
 

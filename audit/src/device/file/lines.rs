@@ -41,6 +41,8 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
 /// A line of the device itself, which repeats a number.
 pub(super) enum OwnLine {
     Probe,
+    /// It keeps the checkpoint of another device's tree.
+    Checkpoint,
     Gap {
         /// Which entries are missing, and of which boot, if it is an earlier one.
         seqs: SeqSet,
@@ -56,8 +58,12 @@ impl OwnLine {
         // The path stands near the beginning, after nothing but ids; in JSONx a gap does, which may be long.
         let beginning = line.text.get(..line.text.len().min(1024)).unwrap_or_default();
         let text = beginning.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let signs =
-            ["\"path\":\"sys/audit/", "<json:string name=\"path\">sys/audit/", "<json:object name=\"gap\">"];
+        let signs = [
+            "\"path\":\"sys/audit/",
+            "<json:string name=\"path\">sys/audit/",
+            "<json:object name=\"gap\">",
+            "<json:object name=\"checkpoint\">",
+        ];
         if !signs.iter().any(|sign| text.contains(sign)) {
             return None;
         }
@@ -65,6 +71,9 @@ impl OwnLine {
         let entry = decoded.entry();
         if let Some(gap) = entry.gap {
             return Some(Self::Gap { seqs: gap.ranges.iter().collect(), of: gap.boot, ended: gap.ended });
+        }
+        if entry.checkpoint.is_some() {
+            return Some(Self::Checkpoint);
         }
         let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
         probe.then_some(Self::Probe)

@@ -76,7 +76,7 @@ impl Numbers {
             Some(OwnLine::Gap { .. }) if self.beginning == Beginning::Smallest => {
                 (self.beginning, self.floor) = (Beginning::First, Some(0));
             }
-            Some(OwnLine::Gap { .. }) => {}
+            Some(OwnLine::Gap { .. } | OwnLine::Checkpoint) => {}
             // The same as after a probe, where none says so.
             None if std::mem::take(&mut self.ended) => {
                 self.known.insert_range(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });

@@ -60,6 +60,9 @@ impl OpenFile {
         if self.unfinished {
             rustix::io::retry_on_intr(|| rustix::io::write(&self.file, b"\n"))?;
             self.unfinished = false;
+            if let Ok(end) = rustix::fs::tell(&self.file) {
+                self.end = end;
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::evidence;
 use crate::command::status::not_audited;
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, exactly,
@@ -21,7 +22,9 @@ pub(crate) const COMMAND: Command =
              failing or broken.\n\nQueue: bytes that wait to be written, and the limit.\n\nLag: how long the \
              oldest entry has been waiting.\n\nEntries, Failures: entries written, and writes that \
              failed.\n\nMissed: entries that are lost to the device. Untold: those of them that no gap entry \
-             has declared yet.\n\nLast Error: the last error and its time.\n\nWhile the audit rule is not \
+             has declared yet.\n\nLast Error: the last error and its time.\n\nA second table shows the trees of file devices: the lines and \
+             the time of the last checkpoint, lines that are not covered by it, lines that the tree lost, and what \
+             is wrong.\n\nWhile the audit rule is not \
              met, the server refuses this request too. The command then shows the states that sys/health \
              reports; for the causes read the server's log.\n\nA server is not audited if no device is \
              enabled, or if every device discards its entries: no request leaves a record then.\n\nThe exit code is 0 if the rule can be met, and 2 if it cannot, if the server is not \
@@ -122,6 +125,10 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
         );
         text.push_str("\n\n");
         text.push_str(&session.paint_rows(&table, devices.iter().map(|(_, device)| verdict(device))));
+    }
+    if let Some(evidence) = evidence::text(&devices) {
+        text.push_str("\n\n");
+        text.push_str(&evidence);
     }
     if is_met(status) && !is_audited(status) {
         text.push_str("\n\n");

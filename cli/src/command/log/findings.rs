@@ -11,6 +11,9 @@ use onrecord_value::printable::printable;
 use crate::printer::table::table;
 use crate::session::Verdict;
 
+/// The last line: what this command cannot find.
+pub(super) const BOUNDS: &str = "This finds loss; `log verify` finds forgery.";
+
 /// Without the verdict.
 pub(super) fn text(report: &Report) -> String {
     let mut parts = vec![sources(report), devices(report)];

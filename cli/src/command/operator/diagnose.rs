@@ -42,7 +42,10 @@ pub(crate) const COMMAND: Command =
         .output(Output::Format)
         .flags(&[
             CONFIG,
-            Flag::bool("probe", "Write a test entry to each audit device. The entry remains in the log."),
+            Flag::bool(
+                "probe",
+                "Write a test entry to each audit device, unless its log has a tree (FILE.tlog). The entry remains in the log.",
+            ),
             Flag::bool("storage", "Read and check all data of a stopped server."),
         ]);
 

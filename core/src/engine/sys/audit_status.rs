@@ -6,6 +6,7 @@ use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
+use super::evidence_status;
 use crate::boots::UnknownBoot;
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
@@ -27,6 +28,12 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
     let kind = |path: &str| table.get(path).map(|device| device.kind.as_str()).unwrap_or_default();
     let mut shown: Object =
         devices.iter().map(|device| (&*device.path, device_of(device, kind(&device.path)))).collect();
+    for device in &devices {
+        let evidence = evidence_status::shown(unsealed, device);
+        if let (Some(Value::Object(shown)), Some(evidence)) = (shown.get_mut(&device.path), evidence) {
+            shown.insert("evidence", evidence);
+        }
+    }
     // Devices whose options make none any more: they take nothing, and the rule knows nothing of them.
     for (path, device) in table.iter() {
         if !shown.contains(path) {

@@ -7,6 +7,7 @@ mod text;
 use onrecord_audit::status::{DeviceStatus, Distribution, Health};
 use onrecord_value::{Number, quote};
 
+use super::evidence_status;
 use crate::VERSION;
 use crate::alarm::Phase::{Request, Response};
 use crate::engine::{Call, Unsealed, fields};
@@ -31,9 +32,9 @@ impl Family {
 }
 
 /// Names and values; the values are an operator's words or the server's own.
-type Labels = Vec<(&'static str, String)>;
+pub(super) type Labels = Vec<(&'static str, String)>;
 
-enum Reading {
+pub(super) enum Reading {
     /// It only grows.
     Counter(u64),
     /// It comes and goes.
@@ -100,6 +101,7 @@ fn all(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family>
     let kind = |path: &str| table.get(path).map_or_else(String::new, |device| device.kind.clone());
     let devices: Vec<_> = devices.into_iter().map(|status| (kind(&status.path), status)).collect();
     families.extend(of_devices(&devices));
+    families.extend(evidence_status::families(unsealed, &devices));
     families
 }
 
@@ -220,12 +222,12 @@ fn of_devices(devices: &[(String, DeviceStatus)]) -> Vec<Family> {
     families
 }
 
-fn labels(kind: &str, device: &DeviceStatus, more: Option<(&'static str, &str)>) -> Labels {
+pub(super) fn labels(kind: &str, device: &DeviceStatus, more: Option<(&'static str, &str)>) -> Labels {
     let usual = [("path", device.path.as_ref()), ("type", kind)];
     usual.into_iter().chain(more).map(|(key, value)| (key, value.to_owned())).collect()
 }
 
-fn family(
+pub(super) fn family(
     name: impl Into<String>,
     help: &'static str,
     readings: impl IntoIterator<Item = (Labels, Reading)>,
@@ -238,7 +240,7 @@ fn one(name: &str, help: &'static str, reading: impl Into<Option<Reading>>) -> F
     family(name, help, reading.into().map(|reading| (vec![], reading)))
 }
 
-fn gauge(value: impl Into<Number>) -> Reading {
+pub(super) fn gauge(value: impl Into<Number>) -> Reading {
     Reading::Gauge(value.into())
 }
 

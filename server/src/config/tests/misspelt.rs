@@ -7,7 +7,7 @@ use crate::config::Config;
 #[test]
 fn an_unknown_key_that_decides_about_auditing_sealing_or_storage_is_refused() {
     let audit_keys = "the keys are allowed_addresses, allowed_directories, api_creation, audit_timeout, drills, minimum, \
-                      only_directories, prefixing, queue_size, settle_grace, syslog_socket";
+                      only_directories, origin, prefixing, queue_size, settle_grace, syslog_socket, witness";
     let cases = [
         ("audits {\n minimum = 1\n}", "1: unknown key \"audits\": did you mean \"audit\"?".to_owned()),
         ("\nstroage \"inmem\" {}", "2: unknown key \"stroage\": did you mean \"storage\"?".to_owned()),
@@ -23,6 +23,7 @@ fn an_unknown_key_that_decides_about_auditing_sealing_or_storage_is_refused() {
             "audit {\n minimum = 1\n optoins {\n }\n}",
             format!("3: audit: unknown key \"optoins\": {audit_keys}"),
         ),
+        ("audit {\n orgin = \"a\"\n}", "2: audit: unknown key \"orgin\": did you mean \"origin\"?".to_owned()),
         ("audit {\n minimum \"x\" {}\n}", "2: audit: minimum takes no labels".to_owned()),
         (
             "audit \"file\" \"a\" {\n optoins {\n  file_path = \"/a.log\"\n }\n}",

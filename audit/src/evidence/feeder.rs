@@ -1,0 +1,131 @@
+//! The device's end of the hand-over: tells the tree which file is written, and what was written to it. It never waits.
+//! Never in it: hashing, the folder.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::attribute::FileMark;
+use super::feed::OpenedFile;
+use super::folder::path_of;
+use super::keeper::{FolderKey, Keeper};
+use super::notice::TreeNotice;
+use super::{DeviceEvidence, lock};
+use crate::device::FileId;
+
+/// A file that the device has opened.
+#[derive(Clone, Copy)]
+pub(crate) struct FileHandle<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) directory: &'a OwnedFd,
+    pub(crate) path: &'a Path,
+    pub(crate) id: FileId,
+    /// Where it ends.
+    pub(crate) end: u64,
+    /// It was not there before.
+    pub(crate) created: bool,
+}
+
+/// What a file device has of its tree.
+pub(crate) struct Feeder {
+    evidence: Arc<DeviceEvidence>,
+    keeper: Option<Arc<Keeper>>,
+    file: Option<FileId>,
+    /// A line of which only the beginning is in the file.
+    fragment: Vec<u8>,
+}
+
+impl Feeder {
+    pub(crate) fn new(evidence: Arc<DeviceEvidence>) -> Self {
+        evidence.set_kept();
+        Self { evidence, keeper: None, file: None, fragment: Vec::new() }
+    }
+
+    /// The device writes to this file from now on.
+    pub(crate) fn opened(&mut self, opened: FileHandle<'_>) {
+        self.fragment.clear();
+        self.file = None;
+        let Some((key, file)) = key_and_file(&opened) else {
+            self.leave();
+            return;
+        };
+        if let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.is_at(&key)) {
+            keeper.add_file(file);
+        } else {
+            self.leave();
+            let folder = path_of(opened.path);
+            let directory = opened.directory.try_clone().ok();
+            self.keeper =
+                directory.and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
+            lock(&self.evidence.keeper).clone_from(&self.keeper);
+        }
+        self.file = Some(opened.id);
+    }
+
+    /// These bytes were written, and end at `end` in the file.
+    #[inline]
+    pub(crate) fn wrote(&mut self, end: u64, bytes: &[u8], lines: usize) {
+        let (Some(keeper), Some(file)) = (&self.keeper, self.file) else { return };
+        if self.fragment.is_empty() && bytes.last() == Some(&b'\n') {
+            keeper.add(file, end.saturating_sub(bytes.len() as u64), bytes, lines as u64);
+            return;
+        }
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+        let (lines_of_it, rest) = bytes.split_at(whole);
+        if whole > 0 {
+            let mut text = std::mem::take(&mut self.fragment);
+            text.extend_from_slice(lines_of_it);
+            let end = end.saturating_sub(rest.len() as u64);
+            let count = memchr::memchr_iter(b'\n', &text).count() as u64;
+            keeper.add(file, end.saturating_sub(text.len() as u64), &text, count);
+        }
+        self.fragment.extend_from_slice(rest);
+    }
+
+    /// A line whose beginning was written was ended with a newline, after which the file ends at `end`.
+    pub(crate) fn ended_line(&mut self, end: u64) {
+        // Without its beginning it is the line of another process.
+        if !self.fragment.is_empty() {
+            self.wrote(end, b"\n", 1);
+        }
+    }
+
+    /// What happened to the tree and must be on record.
+    pub(crate) fn notices(&self) -> Vec<TreeNotice> {
+        self.keeper.as_ref().map_or_else(Vec::new, |keeper| keeper.take_notices())
+    }
+
+    fn leave(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.leave();
+        }
+    }
+}
+
+impl Drop for Feeder {
+    /// The last checkpoint is made before the device has ended, if the folder lets it.
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.leave();
+            keeper.wait_for_end();
+        }
+    }
+}
+
+fn key_and_file(opened: &FileHandle<'_>) -> Option<(FolderKey, OpenedFile)> {
+    let name = opened.path.file_name()?;
+    let directory = FileId::of(&rustix::fs::fstat(opened.directory).ok()?);
+    let FileHandle { id, end, created, .. } = *opened;
+    let file = OpenedFile { file: opened.file.try_clone().ok()?, id, end, created, previous: 0 };
+    Some((FolderKey::new(directory, name), file))
+}
+
+/// Notes in a file that is new to the tree which one was before it.
+pub(super) fn note_previous(file: &mut OpenedFile, previous: Option<FileId>) {
+    let Some(previous) = previous.filter(|previous| *previous != file.id) else { return };
+    file.previous = previous.ino;
+    if FileMark::read(&file.file).is_none() {
+        FileMark { previous: previous.ino, begins: None, covered: false }.write(&file.file);
+    }
+}

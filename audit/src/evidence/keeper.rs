@@ -1,0 +1,437 @@
+//! The tree of one folder, as devices and those who ask see it: what waits for it, its state, and the thread that keeps it.
+//! Devices that write to one file at a time share it: one that takes the place of another, which still finishes.
+//! Never in it: hashing, IO.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use onrecord_evidence::Signer;
+use onrecord_value::Time;
+
+use super::feed::{Feed, OpenedFile};
+use super::feeder::note_previous;
+use super::folder::{FolderReader, Place};
+use super::notice::TreeNotice;
+use super::worker::Worker;
+use super::{CheckpointFailed, DeviceEvidence, EXTRAS_MAX, EvidenceStatus, SignedCheckpoint, Sink, lock};
+use crate::device::FileId;
+
+/// With so many bytes waiting the thread hashes at once.
+const HASH_AT: usize = 1024 * 1024;
+/// How many events wait to be put on record.
+const NOTICES_MAX: usize = 16;
+/// How long the end of a device waits for the last checkpoint.
+const END_WAIT: Duration = Duration::from_secs(1);
+
+/// Which folder: no two keepers of the process write to one at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FolderKey {
+    directory: FileId,
+    name: OsString,
+}
+
+impl FolderKey {
+    pub(super) fn new(directory: FileId, name: &OsStr) -> Self {
+        Self { directory, name: name.to_owned() }
+    }
+}
+
+/// The keepers of the process. The folder is the process's, whatever broker a device belongs to.
+static KEEPERS: Mutex<Vec<Arc<Keeper>>> = Mutex::new(Vec::new());
+
+pub(super) struct Keeper {
+    key: FolderKey,
+    pub(super) origin: String,
+    path: PathBuf,
+    place: Arc<Place>,
+    pending: Mutex<Pending>,
+    /// Notified when the thread has something to do.
+    work: Condvar,
+    /// Notified when the thread has made what was asked for, and when it ended.
+    progress: Condvar,
+    published: Mutex<Published>,
+    signer: Mutex<Arc<dyn Signer>>,
+    sink: Mutex<Option<Sink>>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+struct Pending {
+    feed: Feed,
+    /// How many devices feed it. At none it ends.
+    feeders: usize,
+    /// There was more than one since the thread took the last lines.
+    several: bool,
+    /// The file that was opened last.
+    file: Option<FileId>,
+    /// The thread sleeps without a limit.
+    idle: bool,
+    /// The thread was called because much waits.
+    called: bool,
+    asked: u64,
+    done: u64,
+    failure: Option<CheckpointFailed>,
+    notices: VecDeque<TreeNotice>,
+    extras: Vec<(String, Vec<u8>)>,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Published {
+    checkpoint: Option<SignedCheckpoint>,
+    /// How many entries the tree has in memory.
+    size: u64,
+    lost: u64,
+    error: Option<(String, Time)>,
+    contradiction: Option<(TreeNotice, Time)>,
+}
+
+/// What the thread is to do next.
+pub(super) struct Round {
+    pub(super) feed: Feed,
+    pub(super) several: bool,
+    /// A checkpoint is due, or somebody waits for one: those who asked up to this number.
+    pub(super) checkpoint: Option<u64>,
+    /// No device feeds it any more.
+    pub(super) ends: bool,
+}
+
+impl Keeper {
+    /// The keeper of a folder: the one that there is, or a new one with a thread. `None` if there is no thread to be had.
+    pub(super) fn join(
+        evidence: &DeviceEvidence,
+        key: FolderKey,
+        directory: OwnedFd,
+        path: PathBuf,
+        file: OpenedFile,
+    ) -> Option<Arc<Self>> {
+        let mut keepers = lock(&KEEPERS);
+        let signer = evidence.signer();
+        let same = |keeper: &&Arc<Self>| {
+            keeper.key == key
+                && keeper.origin == evidence.config.origin
+                && keeper.signer().public_key() == signer.public_key()
+        };
+        if let Some(found) = keepers.iter().find(same)
+            && found.add_feeder()
+        {
+            let found = Arc::clone(found);
+            drop(keepers);
+            *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
+            found.add_file(file);
+            return Some(found);
+        }
+        let before = keepers.iter().rev().find(|keeper| keeper.key == key).cloned();
+        let place = Arc::new(Place::beside(directory, &key.name));
+        let keeper = Arc::new(Self {
+            origin: evidence.config.origin.clone(),
+            path,
+            place: Arc::clone(&place),
+            pending: Mutex::new(Pending {
+                feed: Feed::default(),
+                feeders: 1,
+                several: false,
+                file: Some(file.id),
+                idle: false,
+                called: false,
+                asked: 0,
+                done: 0,
+                failure: None,
+                notices: VecDeque::new(),
+                extras: Vec::new(),
+                ended: false,
+            }),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            published: Mutex::default(),
+            signer: Mutex::new(signer),
+            sink: Mutex::new(Some(Arc::clone(&evidence.sink))),
+            key,
+        });
+        let worker = Worker::new(&keeper, &evidence.config, &evidence.clock, place, file);
+        let name = "audit-evidence".to_owned();
+        std::thread::Builder::new().name(name).spawn(move || worker.run(before)).ok()?;
+        keepers.push(Arc::clone(&keeper));
+        Some(keeper)
+    }
+
+    pub(super) fn is_at(&self, key: &FolderKey) -> bool {
+        self.key == *key
+    }
+
+    fn add_feeder(&self) -> bool {
+        let mut pending = lock(&self.pending);
+        if pending.feeders == 0 || pending.ended {
+            return false;
+        }
+        pending.feeders += 1;
+        pending.several = true;
+        true
+    }
+
+    pub(super) fn leave(&self) {
+        lock(&self.pending).feeders -= 1;
+        self.work.notify_one();
+    }
+
+    /// Another file follows, unless it is the same one.
+    pub(super) fn add_file(&self, mut file: OpenedFile) {
+        let before = lock(&self.pending).file.replace(file.id);
+        if before == Some(file.id) && !file.created {
+            return;
+        }
+        // Not under the lock: the disk may hang.
+        note_previous(&mut file, before);
+        lock(&self.pending).feed.add_file(file);
+        self.work.notify_one();
+    }
+
+    /// Takes lines that were written to a file at `start`.
+    #[inline]
+    pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64) {
+        let mut pending = lock(&self.pending);
+        pending.feed.add(file, start, text, lines);
+        let much = pending.feed.bytes.len() >= HASH_AT && !std::mem::replace(&mut pending.called, true);
+        let wake = std::mem::take(&mut pending.idle) || much;
+        drop(pending);
+        if wake {
+            self.work.notify_one();
+        }
+    }
+
+    pub(super) fn take_notices(&self) -> Vec<TreeNotice> {
+        lock(&self.pending).notices.drain(..).collect()
+    }
+
+    pub(super) fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&lock(&self.signer))
+    }
+
+    pub(super) fn set_signer(&self, signer: Arc<dyn Signer>) {
+        *lock(&self.signer) = signer;
+    }
+
+    pub(super) fn reader(&self) -> FolderReader {
+        FolderReader(Arc::clone(&self.place))
+    }
+
+    pub(super) fn newest(&self) -> Option<SignedCheckpoint> {
+        lock(&self.published).checkpoint.clone()
+    }
+
+    pub(super) fn status(&self) -> EvidenceStatus {
+        let waits = lock(&self.pending).feed.lines;
+        let published = lock(&self.published);
+        let covered = published.checkpoint.as_ref().map_or(0, |signed| signed.checkpoint.size);
+        EvidenceStatus {
+            origin: self.origin.clone(),
+            folder: Some(self.path.clone()),
+            checkpoint: published.checkpoint.clone(),
+            uncovered: waits + published.size.saturating_sub(covered),
+            lost: published.lost,
+            error: published.error.clone(),
+            contradiction: published.contradiction.clone(),
+        }
+    }
+
+    pub(super) fn keep_beside(&self, name: &str, bytes: Vec<u8>) -> bool {
+        let word = !name.is_empty()
+            && name.len() <= 64
+            && !name.starts_with('.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        if !word || matches!(name, "checkpoint" | "tile" | "state") {
+            return false;
+        }
+        let mut pending = lock(&self.pending);
+        pending.extras.retain(|(other, _)| other != name);
+        if pending.extras.len() >= EXTRAS_MAX {
+            return false;
+        }
+        pending.extras.push((name.to_owned(), bytes));
+        pending.idle = false;
+        drop(pending);
+        self.work.notify_one();
+        true
+    }
+
+    pub(super) fn checkpoint(&self, timeout: Duration) -> Result<SignedCheckpoint, CheckpointFailed> {
+        let deadline = Instant::now() + timeout;
+        let mut pending = lock(&self.pending);
+        pending.asked += 1;
+        let number = pending.asked;
+        self.work.notify_one();
+        while pending.done < number && !pending.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(CheckpointFailed::TimedOut);
+            }
+            pending = self.progress.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if let Some(failure) = pending.failure.clone().filter(|_| !pending.ended) {
+            return Err(failure);
+        }
+        drop(pending);
+        self.newest().ok_or(CheckpointFailed::Empty)
+    }
+
+    /// Waits until the thread has ended, but not for long.
+    pub(super) fn wait_for_end(&self) {
+        let deadline = Instant::now() + END_WAIT;
+        let mut pending = lock(&self.pending);
+        while pending.feeders == 0 && !pending.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            pending = self.progress.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// What the thread asks and says.
+impl Keeper {
+    /// Waits for the next thing to do. `due`: when the next checkpoint is; `spare`: a buffer for the lines that follow, if
+    /// there is room for those that wait.
+    pub(super) fn next(
+        &self,
+        due: &mut Option<Instant>,
+        interval: Duration,
+        spare: Option<Vec<u8>>,
+    ) -> Round {
+        let takes = spare.is_some();
+        let mut pending = lock(&self.pending);
+        let checkpoint = loop {
+            let now = Instant::now();
+            let waits = takes && !pending.feed.is_empty();
+            if due.is_none() && (waits || !pending.extras.is_empty()) {
+                *due = Some(now + interval);
+            }
+            let is_due = due.is_some_and(|due| due <= now);
+            if is_due
+                || pending.asked > pending.done
+                || pending.feeders == 0
+                || waits && pending.feed.has_file()
+            {
+                break Some(pending.asked);
+            }
+            if waits && pending.feed.bytes.len() >= HASH_AT {
+                break None;
+            }
+            pending = match *due {
+                None => {
+                    pending.idle = true;
+                    self.work.wait(pending).unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(due) => {
+                    let left = due.saturating_duration_since(now);
+                    self.work.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            pending.idle = false;
+        };
+        pending.called = false;
+        let feeders = pending.feeders;
+        let several = std::mem::replace(&mut pending.several, feeders > 1);
+        let feed = match spare {
+            Some(bytes) => std::mem::replace(&mut pending.feed, Feed::with_buffer(bytes)),
+            None => Feed::default(),
+        };
+        // Until it is known exactly: the thread may hang with them.
+        lock(&self.published).size += feed.lines;
+        Round { feed, several, checkpoint, ends: feeders == 0 }
+    }
+
+    /// Rests after a failure, and answers those who ask. False if no device feeds it any more.
+    pub(super) fn rest(&self, time: Duration, failure: &str) -> bool {
+        let until = Instant::now() + time;
+        let mut pending = lock(&self.pending);
+        loop {
+            if pending.asked > pending.done {
+                pending.done = pending.asked;
+                pending.failure = Some(CheckpointFailed::Failed(failure.to_owned()));
+                self.progress.notify_all();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if pending.feeders == 0 {
+                return false;
+            }
+            if left.is_zero() {
+                return true;
+            }
+            pending = self.work.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(super) fn take_extras(&self) -> Vec<(String, Vec<u8>)> {
+        std::mem::take(&mut lock(&self.pending).extras)
+    }
+
+    /// Those who asked up to this number have what they asked for, or why not.
+    pub(super) fn answer(&self, asked: u64, outcome: Result<(), CheckpointFailed>) {
+        let mut pending = lock(&self.pending);
+        (pending.done, pending.failure) = (asked, outcome.err());
+        self.progress.notify_all();
+    }
+
+    pub(super) fn add_notice(&self, notice: TreeNotice, at: Time) {
+        if notice.event.is_contradiction() {
+            lock(&self.published).contradiction = Some((notice.clone(), at));
+        }
+        let mut pending = lock(&self.pending);
+        if pending.notices.len() < NOTICES_MAX {
+            pending.notices.push_back(notice);
+        }
+    }
+
+    pub(super) fn note_lost(&self, lines: u64) {
+        lock(&self.published).lost += lines;
+    }
+
+    pub(super) fn note_size(&self, size: u64) {
+        lock(&self.published).size = size;
+    }
+
+    /// Why the folder cannot be written, or that it can.
+    pub(super) fn note_error(&self, error: Option<String>, at: Time) {
+        let mut published = lock(&self.published);
+        let since = published.error.take().map_or(at, |(_, since)| since);
+        published.error = error.map(|error| (error, since));
+    }
+
+    pub(super) fn publish(&self, checkpoint: Option<SignedCheckpoint>) {
+        lock(&self.published).checkpoint = checkpoint;
+    }
+
+    pub(super) fn sink(&self) -> Option<Sink> {
+        lock(&self.sink).clone()
+    }
+
+    /// Waits until the keeper before it has ended. False if no device feeds this one any more.
+    pub(super) fn wait_for(&self, before: &Self) -> bool {
+        loop {
+            {
+                let pending = lock(&before.pending);
+                let waited =
+                    before
+                        .progress
+                        .wait_timeout_while(pending, Duration::from_millis(100), |pending| !pending.ended);
+                if waited.unwrap_or_else(PoisonError::into_inner).0.ended {
+                    return true;
+                }
+            }
+            if lock(&self.pending).feeders == 0 {
+                return false;
+            }
+        }
+    }
+
+    pub(super) fn end(&self) {
+        lock(&KEEPERS).retain(|keeper| !std::ptr::eq(&raw const **keeper, self));
+        *lock(&self.sink) = None;
+        lock(&self.pending).ended = true;
+        self.progress.notify_all();
+    }
+}

@@ -1,0 +1,162 @@
+//! `log verify`: compares audit logs with the tree that their device kept of them, or checks the proof of one line.
+//! Never in it: the verification itself (`onrecord-trail`).
+
+use std::io::Read as _;
+
+use onrecord_trail::Input;
+use onrecord_trail::verify::{FindingKind, Verdict, VerifyOptions, check_proof, verify};
+use onrecord_value::printable::printable;
+
+use super::tree::{KEY, TLOG, WITNESS};
+use super::{LOST, NO_FILE, examples, inputs, tree, unreadable, verify_findings, with_progress};
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
+
+/// The line of a proof may be this long.
+const LINE_MAX: u64 = 256 * 1024 * 1024;
+
+const ABOUT: &str = "Verifies that the audit logs of a device are as the device wrote them. A file device keeps a tree of the \
+    hashes of all its lines beside its file (FILE.tlog), whose root the server signs each second. Give all files \
+    of one device, in any order: current and rotated files, plain or compressed by gzip. Each line is compared with its \
+    leaf, and each finding is named with its file and line: altered, cut, dropped, inserted, doubled, reordered, the first or \
+    the last lines missing, a file missing between two, a tree that was damaged or replaced.\n\nThe signature is \
+    checked with the key that you give (-key): got from the server (`log key`), on another machine, before anything \
+    happened. Who can write to the log could have put another key beside it. An attacker who had the key of the server can \
+    rewrite log and tree together: that is found with a checkpoint that you kept elsewhere (-since, see `log anchor`), with \
+    the logs of the server's other devices (-anchors), and with the cosignatures of witnesses (-witness).\n\nLines that no \
+    checkpoint covers yet are a finding. A server that runs covers each line within a second or two: wait, and verify \
+    again, or accept them with -allow-uncovered-tail. Lines from before the device kept a tree are \
+    accepted with -allow-uncovered-head. If old files were deleted, say with -first-leaf which leaf is the first that \
+    is left: each report shows the leaves of each file.\n\nWith -proof=FILE the proof of one line (`log prove`) is checked, without \
+    the log and its tree: give the line as FILE:LINE, or on standard input.\n\nThe exit code is 0 if each leaf has its \
+    line, each line its leaf, and the signature holds; 1 if anything differs; 2 if nothing can be said: there is no \
+    tree or no line, a file does not belong to the tree, a file cannot be read, no key was given, or the command line is \
+    invalid.";
+
+pub(crate) const COMMAND: Command =
+    Command::new("log verify", "FILE...", "Verify that no line of audit logs was changed", run)
+        .about(ABOUT)
+        .examples(&[
+            (
+                "Verify a log and its rotated files, with a key that was kept elsewhere:",
+                "log verify -key=/media/usb/server.keys /var/log/audit.log*",
+            ),
+            (
+                "Verify a copied log against a checkpoint that was kept:",
+                "log verify -key=server.keys -since=2026-11.checkpoint -tlog=copy/audit.log.tlog copy/audit.log",
+            ),
+            (
+                "Verify that the log of another device agrees with the tree:",
+                "log verify -key=server.keys -anchors=/srv/second.log /var/log/audit.log",
+            ),
+            ("Check the proof of one line:", "log verify -proof=line.proof -key=server.keys audit.log:17"),
+        ])
+        .offline()
+        .output(Output::Format)
+        .flags(&[
+            Flag::bool(
+                "allow-uncovered-declared",
+                "Accept lines that the tree could not take, as an entry in it says: its folder was full or read-only.",
+            ),
+            Flag::bool("allow-uncovered-head", "Accept lines before the first leaf: they are older than the tree."),
+            Flag::bool("allow-uncovered-tail", "Accept lines after the last leaf: no checkpoint covers them yet."),
+            Flag::texts(
+                "anchors",
+                "Log of another device of the server. Its entries of sys/audit/checkpoint must agree with the tree. May be \
+                 given several times.",
+            ),
+            Flag::integer("examples", "Number of examples to show for each finding. Counts are always exact.")
+                .default("10"),
+            Flag::integer("first-leaf", "First leaf that must have a line. Lines of earlier leaves may be missing.")
+                .default("0"),
+            KEY,
+            Flag::text("proof", "File with the proof of one line, to be checked instead of a log."),
+            Flag::texts(
+                "since",
+                "File with a checkpoint that was kept. The tree must have grown from it. May be given several times.",
+            ),
+            TLOG,
+            WITNESS,
+        ]);
+
+fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    if let Some(proof) = invocation.text("proof") {
+        return run_proof(session, invocation, proof);
+    }
+    if invocation.arguments.is_empty() {
+        return Err(unreadable(NO_FILE));
+    }
+    let folder = tree::folder(invocation, &invocation.arguments)?;
+    let first_leaf = invocation.integer("first-leaf").unwrap_or(0);
+    let allowed = [
+        ("allow-uncovered-declared", FindingKind::UncoveredDeclared),
+        ("allow-uncovered-head", FindingKind::UncoveredHead),
+        ("allow-uncovered-tail", FindingKind::UncoveredTail),
+    ];
+    let options = VerifyOptions {
+        examples: examples(invocation)?,
+        keys: tree::keys(invocation, "key")?,
+        witnesses: tree::keys(invocation, "witness")?,
+        kept: tree::kept(invocation)?,
+        cosigned: folder.cosigned(),
+        anchors: invocation.texts("anchors").iter().map(Input::file).collect(),
+        first_leaf: u64::try_from(first_leaf)
+            .map_err(|_| unreadable("-first-leaf must not be negative: give 0 or more"))?,
+        allowed: allowed.iter().filter(|(flag, _)| invocation.is_set(flag)).map(|(_, kind)| *kind).collect(),
+    };
+    let inputs = inputs(session, &invocation.arguments)?;
+    let found = with_progress(session, |progress| verify(inputs, &folder, options, progress));
+    let found =
+        found.map_err(|error| unreadable(printable(&format!("{error} ({})", folder.path().display()))))?;
+    let (verdict, sentence) = verify_findings::verdict(&found);
+    let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
+    session.show(&text, found.to_value())?;
+    match found.verdict() {
+        Verdict::Intact => Ok(0),
+        Verdict::Differs => Ok(LOST),
+        Verdict::NotJudged => {
+            let reasons: Vec<String> = found.not_judged().iter().map(|reason| printable(reason)).collect();
+            Err(unreadable(reasons.join("\n")))
+        }
+    }
+}
+
+fn run_proof(session: &mut Session<'_>, invocation: &Invocation, file: &str) -> CommandResult {
+    let proof = tree::read(file, "proof")?;
+    let keys = tree::keys(invocation, "key")?;
+    if keys.is_empty() {
+        return Err(unreadable(
+            "A proof is worth what its signature is worth: give the key of the server with -key",
+        ));
+    }
+    let witnesses = tree::keys(invocation, "witness")?;
+    let line = match invocation.arguments.as_slice() {
+        [] => line_from_stdin(session)?,
+        [one] if one == "-" => line_from_stdin(session)?,
+        [one] => tree::line(one)?,
+        more => {
+            return Err(unreadable(format!("Too many arguments (expected FILE:LINE, got {})", more.len())));
+        }
+    };
+    match check_proof(&proof, &line, &keys, &witnesses) {
+        Ok((leaf, checkpoint)) => session.done(format!(
+            "The line is leaf {leaf} of {}: proven by a signed checkpoint of {} leaves.",
+            printable(&checkpoint.origin),
+            checkpoint.size
+        )),
+        Err(error) => Err(Failure::Message(LOST, format!("NOT PROVEN: {}", printable(&error.to_string())))),
+    }
+}
+
+/// The line on standard input, with its newline or without.
+fn line_from_stdin(session: &mut Session<'_>) -> Result<Vec<u8>, Failure> {
+    let mut line = Vec::new();
+    let read = session.process.stdin.as_mut().take(LINE_MAX).read_to_end(&mut line);
+    read.map_err(|error| unreadable(format!("Cannot read the line from standard input: {error}")))?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    if line.is_empty() {
+        return Err(unreadable("There is no line on standard input: give it there, or as FILE:LINE"));
+    }
+    Ok(line)
+}

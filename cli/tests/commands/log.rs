@@ -1,0 +1,413 @@
+//! `log verify`, `log prove`, `log anchor`, `log key` and the end of `log check`, on logs with trees made here.
+//! Never in it: which forgery is found how (tests of onrecord-trail).
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flate2::write::GzEncoder;
+use onrecord_audit::entry::{Entry, Formatter, Salt};
+use onrecord_audit::evidence::EvidenceConfig;
+use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
+use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer as _, TreeLog, line_digest};
+use tempfile::TempDir;
+
+use super::kit::{Outcome, cli};
+
+const ORIGIN: &str = "example.com/file";
+const LINES: u64 = 300;
+
+fn line(number: u64) -> String {
+    format!(r#"{{"time":"2026-01-01T00:00:00Z","type":"request","auth":{{}},"request":{{"id":"{number}"}}}}"#)
+}
+
+/// The lines with their newlines.
+fn text(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
+/// A log with its tree, the file of its key, and a checkpoint that was kept when it had 100 lines.
+struct Log {
+    dir: TempDir,
+    lines: Vec<String>,
+    key: Ed25519Key,
+}
+
+impl Log {
+    fn new() -> Self {
+        let (dir, key) = (tempfile::tempdir().unwrap(), Ed25519Key::generate().unwrap());
+        let lines: Vec<String> = (0..LINES).map(line).collect();
+        let log = Self { dir, lines, key };
+        let (mut store, mut tree) = (MemoryStore::default(), TreeLog::new());
+        for (count, line) in (1..).zip(&log.lines) {
+            tree.append(line_digest(line.as_bytes()));
+            if count == 100 || count == LINES {
+                let root = tree.flush(&mut store).unwrap();
+                let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: tree.size(), root };
+                let text = checkpoint.sign(&log.key).unwrap().to_string();
+                fs::write(log.path(&format!("{count}.checkpoint")), &text).unwrap();
+                store.resources.insert("checkpoint".to_owned(), text.into_bytes());
+            }
+        }
+        for (name, bytes) in &store.resources {
+            let path = log.path("audit.log.tlog").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        fs::write(log.path("server.keys"), format!("# keys\n{}\n", log.key.verifier(ORIGIN))).unwrap();
+        log.write(&log.lines);
+        log
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, lines: &[String]) {
+        fs::write(self.path("audit.log"), text(lines)).unwrap();
+    }
+
+    /// Runs a command; `@NAME` is a file of this folder.
+    fn run(&self, words: &[&str]) -> Outcome {
+        self.run_with(words, "")
+    }
+
+    fn run_with(&self, words: &[&str], stdin: &str) -> Outcome {
+        let words: Vec<String> =
+            words.iter().map(|word| word.replace('@', &format!("{}/", self.dir.path().display()))).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        cli().stdin(stdin).no_server().run(&words)
+    }
+}
+
+#[test]
+fn an_untouched_log_is_intact_and_its_report_short() {
+    let log = Log::new();
+    let outcome = log.run(&["log", "verify", "-key=@server.keys", "@audit.log", "@audit.log.tlog"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines.len(), 8, "{}", outcome.stdout);
+    assert!(lines[2].ends_with("audit.log    300      300            0-299"), "{}", lines[2]);
+    assert!(lines[4].starts_with("Tree of example.com/file: 300 leaves, root "), "{}", lines[4]);
+    assert_eq!(lines[5], "Its checkpoint is signed by a given key.");
+    assert_eq!(
+        lines[7],
+        "Intact: each of 300 leaves has its line and each line its leaf, and the signature holds."
+    );
+    let json = log.run(&["log", "verify", "-format=json", "-key=@server.keys", "@audit.log"]);
+    assert!(json.stdout.contains(r#""verdict": "intact""#), "{}", json.stdout);
+}
+
+#[test]
+fn a_forgery_is_named_with_its_line_and_ends_with_1() {
+    let log = Log::new();
+    let mut lines = log.lines.clone();
+    lines[41] = lines[41].replace("request\":{\"id", "request\": {\"id");
+    lines.remove(200);
+    log.write(&lines);
+    let outcome = log.run(&["log", "verify", "-key=@server.keys", "-since=@100.checkpoint", "@audit.log"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
+    let at = log.path("audit.log").display().to_string();
+    for text in [
+        format!(
+            "{at}, line 42 (2026-01-01T00:00:00Z): ALTERED: it is not the line that was written, leaf 41\n"
+        ),
+        format!("{at}, line 200 (2026-01-01T00:00:00Z): DROPPED: after it 1 lines are missing, leaf 200\n"),
+        "Of 1 kept checkpoints the tree agrees with 1; the largest is of 100 leaves.\n".to_owned(),
+        "NOT INTACT: see the findings above.\n".to_owned(),
+    ] {
+        assert!(outcome.stdout.contains(&text), "{text}: {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_ends_with_2_and_the_reason() {
+    let log = Log::new();
+    fs::write(log.path("other.log"), "text\n").unwrap();
+    fs::write(log.path("empty.log"), "").unwrap();
+    fs::create_dir(log.path("empty")).unwrap();
+    for (words, reason) in [
+        (&["@audit.log"][..], "The signature was not checked: no key was given (-key)."),
+        (&["-key=@server.keys", "@audit.log", "@other.log"], "other.log does not belong to this tree"),
+        (&["-key=@server.keys", "-tlog=@audit.log.tlog", "@empty.log"], "There is no line in "),
+        (&["-key=@server.keys", "-tlog=@empty", "@audit.log"], "there is no tree: it has no checkpoint"),
+        (&["-key=@server.keys", "-tlog=@none", "@audit.log"], "there is no such folder"),
+        (
+            &["-key=@server.keys", "-tlog=https://example.com/", "@audit.log"],
+            "a tree is read from a folder only",
+        ),
+        (&["-key=@server.keys", "@other.log"], "There is no tree beside "),
+        (&["-key=@server.keys", "@missing.log", "@audit.log"], "missing.log cannot be read"),
+        (&["-key=nonsense", "@audit.log"], "-key=nonsense: not a verifier key"),
+        (&["-key=@server.keys", "-witness=@server.keys", "@audit.log"], "the key of a log, not of a witness"),
+        (
+            &["-key=@server.keys", "-since=@other.log", "@audit.log"],
+            "other.log cannot be compared with the tree",
+        ),
+        (&["-key=@server.keys", "-anchors=@other.log", "@audit.log"], "it has no checkpoint of this tree"),
+        (&["-key=@server.keys", "@audit.log.tlog"], "There is no tree beside"),
+        (&[], "Not enough arguments"),
+        (&["-unknown", "@audit.log"], "unknown"),
+    ] {
+        let outcome = log.run(&[&["log", "verify"], words].concat());
+        assert!(outcome.code == 2 && outcome.stderr.contains(reason), "{words:?}: {outcome:?}");
+        assert!(!outcome.stdout.contains("Intact:"), "{words:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn names_in_a_log_are_not_printed_raw() {
+    let log = Log::new();
+    let name = "a\u{1b}[2J.log";
+    let mut lines: Vec<String> = log.lines.clone();
+    lines[3].push_str("\u{1b}[2J");
+    fs::write(log.path(name), text(&lines)).unwrap();
+    let outcome = log.run(&["log", "verify", "-tlog=@audit.log.tlog", &format!("@{name}")]);
+    assert_eq!(outcome.code, 1);
+    for output in [&outcome.stdout, &outcome.stderr] {
+        assert!(output.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{output:?}");
+    }
+}
+
+#[test]
+fn what_was_accepted_is_named_and_does_not_count() {
+    let log = Log::new();
+    let mut lines = vec!["older".to_owned()];
+    lines.extend_from_slice(&log.lines);
+    lines.push("newer".to_owned());
+    log.write(&lines);
+    let verify = ["log", "verify", "-key=@server.keys"];
+    let both = ["-allow-uncovered-head", "-allow-uncovered-tail"];
+    for (flags, code) in [(&both[..1], 1), (&both[1..], 1), (&both[..], 0)] {
+        let outcome = log.run(&[&verify, flags, &["@audit.log"]].concat());
+        assert_eq!(outcome.code, code, "{}", outcome.stdout);
+        assert!(outcome.stdout.contains("(accepted)"), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_rotated_log_is_verified_with_the_tree_beside_its_newest_file() {
+    let log = Log::new();
+    let mut file =
+        GzEncoder::new(fs::File::create(log.path("audit.log.1.gz")).unwrap(), flate2::Compression::fast());
+    file.write_all(text(&log.lines[..200]).as_bytes()).unwrap();
+    file.finish().unwrap();
+    log.write(&log.lines[200..]);
+    let outcome = log.run(&["log", "verify", "-key=@server.keys", "@audit.log", "@audit.log.1.gz"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let outcome = log.run(&["log", "verify", "-key=@server.keys", "-first-leaf=200", "@audit.log"]);
+    assert!(outcome.code == 0 && outcome.stdout.contains("Intact from leaf 200 on"), "{outcome:?}");
+    let outcome = log.run(&["log", "prove", "@audit.log.1.gz:7"]);
+    assert!(
+        outcome.code == 0 && outcome.stdout.starts_with("c2sp.org/tlog-proof@v1\nindex 6\n"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_proof_of_a_line_is_checked_without_log_and_tree() {
+    let log = Log::new();
+    let outcome = log.run(&["log", "prove", "-out=@line.proof", "@audit.log:17"]);
+    assert!(outcome.code == 0 && outcome.stdout.starts_with("Success! Wrote the proof of "), "{outcome:?}");
+    fs::remove_dir_all(log.path("audit.log.tlog")).unwrap();
+    let check = ["log", "verify", "-proof=@line.proof", "-key=@server.keys"];
+    let proven = "The line is leaf 16 of example.com/file: proven by a signed checkpoint of 300 leaves.\n";
+    log.run(&[&check[..], &["@audit.log:17"]].concat()).is(0, proven, "");
+    log.run_with(&check, &format!("{}\n", line(16))).is(0, proven, "");
+    log.run_with(&[&check[..], &["-"]].concat(), &line(16)).is(0, proven, "");
+    let outcome = log.run(&[&check[..], &["@audit.log:18"]].concat());
+    assert!(
+        outcome.code == 1 && outcome.stderr.starts_with("NOT PROVEN: the line is not the one"),
+        "{outcome:?}"
+    );
+    let other = Ed25519Key::generate().unwrap().verifier(ORIGIN);
+    let outcome =
+        log.run(&["log", "verify", "-proof=@line.proof", &format!("-key={other}"), "@audit.log:17"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("no signature of a known key"), "{outcome:?}");
+    for (words, reason) in [
+        (
+            &["log", "verify", "-proof=@line.proof", "@audit.log:17"][..],
+            "give the key of the server with -key",
+        ),
+        (
+            &["log", "verify", "-proof=@none", "-key=@server.keys", "@audit.log:17"],
+            "Cannot read the file of -proof",
+        ),
+        (&["log", "verify", "-proof=@line.proof", "-key=@server.keys", "@audit.log"], "as FILE:LINE"),
+        (
+            &["log", "verify", "-proof=@line.proof", "-key=@server.keys", "@audit.log:301"],
+            "has 300 lines, and no line 301",
+        ),
+        (&["log", "verify", "-proof=@line.proof", "-key=@server.keys"], "There is no line on standard input"),
+        (&["log", "prove", "@audit.log:0"], "as FILE:LINE"),
+        (&["log", "prove"], "Not enough arguments"),
+    ] {
+        let outcome = log.run(words);
+        assert!(outcome.code == 2 && outcome.stderr.contains(reason), "{words:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_in_the_tree_has_no_proof() {
+    let log = Log::new();
+    log.write(&["another".to_owned()]);
+    let outcome = log.run(&["log", "prove", "@audit.log:1"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("is not in the tree of 300 lines"), "{outcome:?}");
+    let outcome = log.run(&["log", "prove", "-out=@server.keys", "-tlog=@audit.log.tlog", "@audit.log:1"]);
+    assert_eq!(outcome.code, 1);
+    log.write(&log.lines);
+    let outcome = log.run(&["log", "prove", "-out=@server.keys", "@audit.log:1"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("File exists"), "{outcome:?}");
+}
+
+#[test]
+fn an_anchor_is_the_checkpoint_and_can_be_given_back_to_verify() {
+    let log = Log::new();
+    let kept = fs::read_to_string(log.path("300.checkpoint")).unwrap();
+    log.run(&["log", "anchor", "@audit.log"]).is(0, &kept, "");
+    log.run(&["log", "anchor", "-tlog=@audit.log.tlog"]).is(0, &kept, "");
+    let outcome = log.run(&["log", "anchor", "-out=@kept", "@audit.log"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(fs::read_to_string(log.path("kept")).unwrap(), kept);
+    let outcome = log.run(&["log", "verify", "-key=@server.keys", "-since=@kept", "@audit.log"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let outcome = log.run(&["log", "anchor"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("Give the log as FILE"), "{outcome:?}");
+}
+
+/// Runs openssl in a folder. Every Debian has it, and the tests need it.
+fn openssl(log: &Log, arguments: &str) -> String {
+    let output = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .current_dir(log.dir.path())
+        .output()
+        .expect("openssl is installed: the time stamps of anchors are tested with it");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "openssl {arguments}: {said}");
+    said
+}
+
+#[test]
+fn openssl_stamps_an_anchor_and_verifies_the_stamp() {
+    let log = Log::new();
+    let outcome = log.run(&["log", "anchor", "-out=@kept", "-rfc3161=@kept.tsq", "@audit.log"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let query = openssl(&log, "ts -query -in kept.tsq -text");
+    for text in ["Version: 1", "Hash Algorithm: sha256", "Certificate required: yes", "Nonce: 0x"] {
+        assert!(query.contains(text), "{query}");
+    }
+    let config = "[req]\ndistinguished_name=name\n[name]\n[tsa]\nextendedKeyUsage=critical,timeStamping\n\
+                  [ts]\ndefault_tsa=ts1\n[ts1]\nserial=serial\ndefault_policy=1.2.3.4\ndigests=sha256\n\
+                  signer_digest=sha256\naccuracy=secs:1\nordering=no\ntsa_name=no\ness_cert_id_chain=no\n\
+                  ess_cert_id_alg=sha256\n";
+    fs::write(log.path("ts.cnf"), config).unwrap();
+    fs::write(log.path("serial"), "01\n").unwrap();
+    openssl(
+        &log,
+        "req -x509 -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.pem -days 2 -subj /CN=tsa -config ts.cnf -extensions tsa",
+    );
+    openssl(
+        &log,
+        "ts -reply -config ts.cnf -section ts1 -queryfile kept.tsq -signer tsa.pem -inkey tsa.key -out kept.tsr",
+    );
+    openssl(&log, "ts -verify -data kept -in kept.tsr -CAfile tsa.pem");
+    openssl(&log, "ts -verify -queryfile kept.tsq -in kept.tsr -CAfile tsa.pem");
+}
+
+#[test]
+fn the_keys_come_from_the_server_and_not_from_a_tree() {
+    let reply = r#"{"keys":[{"device":"file/","origin":"example.com/file","verifier_key":"example.com/file+00000000+A","created":"2026-01-01T00:00:00Z"}]}"#;
+    let outcome = cli().reply(200, reply).run(&["log", "key"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    outcome.sent(&["GET /v1/sys/audit-log/keys"]);
+    assert_eq!(outcome.sent[0].header("x-vault-token"), None);
+    assert!(
+        outcome.stdout.ends_with(
+            "file/     example.com/file    2026-01-01T00:00:00Z    n/a        example.com/file+00000000+A\n"
+        ),
+        "{}",
+        outcome.stdout
+    );
+    cli().reply(200, reply).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
+    let retired = reply.replace("\"created\"", "\"retired\":\"2026-02-01T00:00:00Z\",\"created\"");
+    let only = "# retired at 2026-02-01T00:00:00Z:\nexample.com/file+00000000+A\n";
+    cli().reply(200, &retired).run(&["log", "key", "-keys-only"]).is(0, only, "");
+    let wrapped = format!(r#"{{"request_id":"r","data":{reply}}}"#);
+    cli().reply(200, &wrapped).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
+    let outcome = cli().reply(404, r#"{"errors":[]}"#).run(&["log", "key"]);
+    assert!(
+        outcome.code == 2 && outcome.stderr.starts_with("Error reading the keys of the logs: "),
+        "{outcome:?}"
+    );
+
+    let log = Log::new();
+    let outcome = log.run(&["log", "key", "-tlog=@audit.log.tlog"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let id = format!("{:08x}", log.key.verifier(ORIGIN).id());
+    assert!(outcome.stdout.contains(&format!("{ORIGIN}    {id}\n")), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("A key must come from the server"), "{}", outcome.stdout);
+}
+
+#[test]
+fn the_logs_of_two_devices_of_one_server_vouch_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let broker = Broker::builder().build().unwrap();
+    let key: Arc<dyn Signer> = Arc::new(Ed25519Key::generate().unwrap());
+    for name in ["a", "b"] {
+        let options = [("file_path".to_owned(), at(&format!("{name}.log")))].into();
+        let options = DeviceOptions::parse("file", &options).unwrap();
+        let device = options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap();
+        let formatter = Formatter::new(options.form, Arc::new(Salt::new(name)));
+        let evidence = EvidenceConfig::new(format!("test/{name}"), Arc::clone(&key));
+        broker.restore(DeviceConfig::new(name, device, formatter).evidence(evidence)).unwrap();
+    }
+    let timeout = Duration::from_mins(1);
+    for round in 1..=3_usize {
+        for _ in 0..100 {
+            broker.record_request(&Entry::default()).wait().unwrap();
+        }
+        broker.checkpoint("a", timeout).unwrap();
+        let anchors = || fs::read_to_string(at("b.log")).unwrap().matches("sys/audit/checkpoint").count();
+        let begun = Instant::now();
+        while anchors() < round {
+            assert!(begun.elapsed() < timeout, "no checkpoint of a in the log of b");
+            std::thread::yield_now();
+        }
+    }
+    broker.drain(timeout);
+    drop(broker);
+    fs::write(at("keys"), format!("{}\n{}\n", key.verifier("test/a"), key.verifier("test/b"))).unwrap();
+    let verify = |log: &str, other: &str| {
+        let (keys, anchors) = (format!("-key={}", at("keys")), format!("-anchors={}", at(other)));
+        cli().no_server().run(&["log", "verify", &keys, &anchors, &at(log)])
+    };
+    let outcome = verify("a.log", "b.log");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    assert!(outcome.stdout.contains(" kept checkpoints the tree agrees with "), "{}", outcome.stdout);
+    let outcome = verify("b.log", "a.log");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+
+    let log = fs::read_to_string(at("a.log")).unwrap();
+    fs::write(at("a.log"), log.replacen("\"request\"", "\"Request\"", 1)).unwrap();
+    let outcome = verify("a.log", "b.log");
+    assert!(outcome.code == 1 && outcome.stdout.contains("a.log, line 1: ALTERED:"), "{outcome:?}");
+}
+
+#[test]
+fn log_check_skips_trees_and_ends_with_its_bounds() {
+    let log = Log::new();
+    let outcome = log.run(&["log", "check", "@audit.log", "@audit.log.tlog"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert!(
+        outcome.stdout.ends_with("by a gap entry.\nThis finds loss; `log verify` finds forgery.\n"),
+        "{}",
+        outcome.stdout
+    );
+    let outcome = log.run(&["log", "check", "@audit.log.tlog"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("No log is given"), "{outcome:?}");
+}

@@ -1,0 +1,321 @@
+//! Verification: the lines of logs against the tree that the device kept of them. It finds forgery: a line that was altered,
+//! dropped, inserted, doubled or moved, a cut head or end, a tree that was rewritten.
+//! Never in it: keys that were found beside the tree; they would be a forger's.
+//!
+//! The tree is read twice and the logs once, as streams. The memory is that of the windows in which a difference is looked at, at
+//! most 32 bytes for each of a million lines; for a stream whose beginning is not in the tree, 32 bytes for each of its lines.
+
+mod classify;
+mod declared;
+mod kept;
+mod leaves;
+mod line_hashes;
+mod locate;
+mod lookup;
+mod proof;
+mod report;
+mod snapshot;
+mod times;
+mod tree_check;
+mod tree_folder;
+mod walk;
+
+use std::io;
+
+use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
+
+use crate::check::Progress;
+use crate::input::Input;
+use classify::{Bounds, classify};
+use declared::Declared;
+use kept::{AnchorLog, KeptRoots};
+use leaves::Leaves;
+use line_hashes::LineHashes;
+use locate::{FIRST_LINES, Probe, Start, search};
+use snapshot::Snapshot;
+use tree_check::{TreeCheck, check_tree};
+use walk::{Track, Walk};
+
+pub use kept::{KeptCheckpoint, KeptNote, RootState};
+pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
+pub use report::{
+    Finding, FindingKind, Signature, TreeReport, Verdict, Verification, VerifiedSource, WitnessReport,
+};
+pub use tree_folder::TreeFolder;
+
+/// Progress is reported after this many bytes.
+const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
+
+/// How to verify.
+#[derive(Debug)]
+pub struct VerifyOptions {
+    /// How many examples of each finding are kept. Counts are exact. Default 10.
+    pub examples: usize,
+    /// Keys of the server, got from the server and not from beside the log. One of the tree's origin must have signed.
+    pub keys: Vec<VerifierKey>,
+    /// Keys of witnesses: each must have cosigned.
+    pub witnesses: Vec<VerifierKey>,
+    /// Checkpoints that were kept: the tree must still have their roots.
+    pub kept: Vec<KeptNote>,
+    /// Checkpoints beside the tree that witnesses may have cosigned ([`TreeFolder::cosigned`]). They count only as far as a
+    /// given witness signed them.
+    pub cosigned: Vec<KeptNote>,
+    /// Logs of other devices, which have checkpoints of this one as entries.
+    pub anchors: Vec<Input>,
+    /// The first leaf that must have a line: those before it were deleted with rotated files.
+    pub first_leaf: u64,
+    /// Findings that are reported and do not count.
+    pub allowed: Vec<FindingKind>,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self {
+            examples: 10,
+            keys: Vec::new(),
+            witnesses: Vec::new(),
+            kept: Vec::new(),
+            cosigned: Vec::new(),
+            anchors: Vec::new(),
+            first_leaf: 0,
+            allowed: Vec::new(),
+        }
+    }
+}
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A source cannot be read.
+    #[error("{name} cannot be read: {error}")]
+    Input {
+        /// The name of the source.
+        name: String,
+        /// Why it cannot be read.
+        #[source]
+        error: io::Error,
+    },
+    /// There is no tree.
+    #[error("there is no tree: it has no checkpoint")]
+    NoTree,
+    /// The checkpoint of the tree cannot be read.
+    #[error("the checkpoint of the tree cannot be read: {0}")]
+    Checkpoint(String),
+    /// A kept checkpoint cannot be used.
+    #[error("{name} cannot be compared with the tree: {error}")]
+    Kept {
+        /// The name of the file.
+        name: String,
+        /// Why.
+        error: String,
+    },
+}
+
+/// Verifies logs of one device, in any order, with the tree of the device.
+///
+/// # Errors
+/// [`VerifyError`] if a source cannot be opened, there is no tree, or a kept checkpoint is not one of this tree.
+pub fn verify(
+    inputs: Vec<Input>,
+    tree: &dyn StoreReader,
+    options: VerifyOptions,
+    progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Verification, VerifyError> {
+    let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
+    let anchors: Vec<AnchorLog> =
+        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
+    let tree = Snapshot::take(tree)?;
+    let origin = &tree.checkpoint.origin;
+    let given = options.keys.len();
+    let keys: Vec<VerifierKey> = options.keys.into_iter().filter(|key| key.name() == origin).collect();
+    let mut kept = KeptRoots::default();
+    let is_cosigned = |kept: &KeptNote| {
+        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
+            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
+    };
+    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
+    kept.add_notes(&notes, origin, &keys)?;
+    kept.add_logs(&anchors, origin)?;
+    kept.sort();
+
+    let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
+    let mut probe = Probe::new(sources.len());
+    for (at, source) in sources.iter_mut().enumerate() {
+        source.probe(at, &mut probe)?;
+    }
+    let (size, total) = (tree.checkpoint.size, tree.checkpoint.size.saturating_mul(32));
+    let checked = check_tree(&tree, &mut kept, options.examples, &mut |leaf, hash| {
+        probe.see(leaf, hash);
+        if (leaf * 32).is_multiple_of(PROGRESS_STEP) {
+            progress(&Progress { source: "tree", read: leaf * 32, total: Some(total) });
+        }
+    });
+    let mut walk = Walk::new(Leaves::new(&tree, &checked.repaired, checked.end));
+    let mut tracks = Vec::new();
+    for (at, source) in sources.iter_mut().enumerate() {
+        tracks.push(source.walk(at, probe.start(at), &mut walk, progress)?);
+    }
+    let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let declared =
+        Declared::read(&walk, &sources.iter().map(|source| source.input.as_ref()).collect::<Vec<_>>());
+    let bounds = Bounds { first_leaf: options.first_leaf, size, examples: options.examples };
+    let mut findings = classify(walk, &names, &tracks, &declared, &bounds);
+    for source in &sources {
+        times::add(&mut findings, source.input.as_ref());
+    }
+    let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
+    kept::check_signatures(&mut kept_wrong.first, again, &keys);
+    let TreeCheck { contradictions, root, .. } = checked;
+    let checkpoint = &tree.checkpoint;
+    Ok(Verification {
+        sources: sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect(),
+        tree: TreeReport {
+            origin: checkpoint.origin.clone(),
+            size,
+            root: checkpoint.root.to_base64(),
+            root_holds: root == Some(checkpoint.root),
+            signature: signature(&tree.note, &keys, given),
+            witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
+            contradictions,
+            kept: count,
+            kept_up_to,
+            kept_wrong,
+        },
+        findings,
+        first_leaf: options.first_leaf,
+        allowed: options.allowed,
+    })
+}
+
+/// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
+fn signature(note: &Note, keys: &[VerifierKey], given: usize) -> Signature {
+    let signers: Vec<String> =
+        note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
+    let signers = signers.join(", ");
+    if given == 0 {
+        return Signature::NotChecked { signers };
+    }
+    match Checkpoint::verify(note, keys) {
+        Ok(_) => Signature::Holds,
+        Err(_) if keys.is_empty() => {
+            Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
+        }
+        Err(error) => Signature::Wrong { why: error.to_string() },
+    }
+}
+
+/// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
+fn witnesses(
+    tree: &Snapshot<'_>,
+    witnesses: &[VerifierKey],
+    notes: &[KeptNote],
+    kept: &KeptRoots,
+) -> Vec<WitnessReport> {
+    let agreed = notes.iter().map(|kept| &kept.note).filter(|note| kept.agrees(note));
+    let notes: Vec<&Note> = std::iter::once(&tree.note).chain(agreed).collect();
+    let report = |key: &VerifierKey| {
+        let mut report = WitnessReport { name: key.name().to_owned(), cosigned: None, wrong: None };
+        for note in &notes {
+            let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
+            match note.cosignatures(std::slice::from_ref(key)) {
+                Ok(found) => {
+                    let newest = found.iter().map(|cosigned| (size, cosigned.time)).max();
+                    report.cosigned = report.cosigned.max(newest);
+                }
+                Err(error) => report.wrong = Some(error.to_string()),
+            }
+        }
+        report
+    };
+    witnesses.iter().map(report).collect()
+}
+
+/// A source while it is verified.
+struct Source {
+    name: String,
+    /// A file is opened as often as needed.
+    input: Option<Input>,
+    /// A stream is read once.
+    stream: Option<LineHashes>,
+}
+
+impl Source {
+    fn new(input: Input) -> Self {
+        Self { name: input.name().to_owned(), input: Some(input), stream: None }
+    }
+
+    fn open(&mut self) -> Result<LineHashes, VerifyError> {
+        if let Some(stream) = self.stream.take() {
+            return Ok(stream);
+        }
+        let input = match self.input.as_ref().and_then(Input::again) {
+            Some(file) => file,
+            None => self.input.take().unwrap_or_else(|| Input::stream(&self.name, io::empty())),
+        };
+        LineHashes::open(input).map_err(|error| VerifyError::Input { name: self.name.clone(), error })
+    }
+
+    /// Has its first lines searched for.
+    fn probe(&mut self, at: usize, probe: &mut Probe) -> Result<(), VerifyError> {
+        let mut lines = self.open()?;
+        for (line, hash) in (0..).zip(lines.ahead(FIRST_LINES)) {
+            probe.add(at, line, *hash);
+        }
+        self.keep(lines);
+        Ok(())
+    }
+
+    fn keep(&mut self, lines: LineHashes) {
+        if self.input.is_none() {
+            self.stream = Some(lines);
+        }
+    }
+
+    fn walk(
+        &mut self,
+        at: usize,
+        start: Option<Start>,
+        walk: &mut Walk<'_>,
+        progress: &mut dyn FnMut(&Progress<'_>),
+    ) -> Result<Track, VerifyError> {
+        let mut lines = self.open()?;
+        let is_stream = self.input.is_none();
+        let start = match start {
+            Some(start) => start,
+            None => match search(&mut lines, &mut walk.leaves, is_stream) {
+                Some(start) => {
+                    if !is_stream {
+                        lines = self.open()?;
+                    }
+                    start
+                }
+                None => {
+                    while lines.pop().is_some() {}
+                    let error = lines.error.take().map(|error| error.to_string());
+                    return Ok(Track { lines: lines.passed(), error, ..Track::default() });
+                }
+            },
+        };
+        let mut reported = 0;
+        let name = &self.name;
+        Ok(walk.source(at, &mut lines, start, &mut |lines| {
+            let (read, total) = lines.bytes();
+            if read >= reported + PROGRESS_STEP {
+                reported = read;
+                progress(&Progress { source: name, read, total });
+            }
+        }))
+    }
+
+    fn report(&self, track: &Track) -> VerifiedSource {
+        VerifiedSource {
+            name: self.name.clone(),
+            lines: track.lines,
+            covered: track.covered,
+            first_leaf: track.first,
+            last_leaf: track.last,
+            torn_aside: self.name.contains(".torn-"),
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What the differences mean: which lines were altered, moved, doubled or inserted, and which are missing.
+//! Never in it: text of lines.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use onrecord_entry::{SeqRange, SeqSet};
+use onrecord_evidence::Hash;
+
+use super::declared::Declared;
+use super::leaves::Leaves;
+use super::lookup::Lookup;
+use super::report::{Finding, FindingKind};
+use super::walk::{Difference, Repetition, Track, Walk, Where};
+use crate::report::Sample;
+
+/// The findings of each kind.
+pub(crate) type Findings = BTreeMap<FindingKind, Sample<Finding>>;
+
+struct Classifier<'c, 't> {
+    names: &'c [String],
+    tracks: &'c [Track],
+    leaves: Leaves<'t>,
+    size: u64,
+    examples: usize,
+    /// The leaves without a line, as far as nothing explains them yet.
+    missing: SeqSet,
+    found: Lookup<Found>,
+    findings: Findings,
+}
+
+/// The leaf of a line that is not at its place.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    leaf: Option<u64>,
+    /// The leaf has no line of its own, and no other line took it.
+    free: bool,
+}
+
+/// What is looked at.
+pub(crate) struct Bounds {
+    /// The first leaf that must have a line.
+    pub(crate) first_leaf: u64,
+    /// How many leaves there are.
+    pub(crate) size: u64,
+    /// So many examples of each kind are kept.
+    pub(crate) examples: usize,
+}
+
+/// The findings that follow from walks along all sources.
+pub(crate) fn classify(
+    walk: Walk<'_>,
+    names: &[String],
+    tracks: &[Track],
+    declared: &Declared,
+    bounds: &Bounds,
+) -> Findings {
+    let Bounds { first_leaf, size, examples } = *bounds;
+    let Walk { leaves, covered, mut differences, repetitions, .. } = walk;
+    let missing = if first_leaf < size {
+        SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(&covered)
+    } else {
+        SeqSet::new()
+    };
+    let (found, findings) = (Lookup::new(), Findings::new());
+    let mut all = Classifier { names, tracks, leaves, size, examples, missing, found, findings };
+    differences.sort_by_key(|one| (one.source, one.line));
+    all.find_moved(&differences);
+    for difference in &differences {
+        let (leaf, next) = difference.leaves;
+        if difference.at == Where::Inside && leaf == next && declared.has(leaf, difference.count) {
+            let kind = FindingKind::UncoveredDeclared;
+            let finding = all.one(kind, difference.source, difference.line, difference.count);
+            all.add(finding);
+        } else {
+            all.difference(difference);
+        }
+    }
+    for repetition in &repetitions {
+        all.repetition(*repetition);
+    }
+    all.missing_at_the_ends();
+    all.of_tracks();
+    all.findings
+}
+
+impl Classifier<'_, '_> {
+    fn add(&mut self, finding: Finding) {
+        let sample = self.findings.entry(finding.kind).or_default();
+        let count = finding.lines.max(finding.leaves).max(1);
+        sample.count += count;
+        // Lines that follow each other are one finding; altered ones are named one by one.
+        if let Some(last) = sample.first.last_mut()
+            && !matches!(finding.kind, FindingKind::Altered | FindingKind::CutLine)
+            && last.source == finding.source
+            && finding.lines > 0
+            && last.line + last.lines == finding.line
+            && last.leaf.map(|leaf| leaf + last.leaves) == finding.leaf
+        {
+            last.lines += finding.lines;
+            last.leaves += finding.leaves;
+        } else if sample.first.len() < self.examples {
+            sample.first.push(finding);
+        }
+    }
+
+    fn name(&self, source: usize) -> &str {
+        self.names.get(source).map_or("", String::as_str)
+    }
+
+    fn one(&self, kind: FindingKind, source: usize, line: u64, lines: u64) -> Finding {
+        Finding::new(kind, self.name(source), line, lines)
+    }
+
+    /// Searches the whole tree for the lines that are not at their place.
+    fn find_moved(&mut self, differences: &[Difference]) {
+        for hash in differences.iter().flat_map(|one| &one.hashes) {
+            self.found.want(*hash);
+        }
+        if self.found.is_empty() {
+            return;
+        }
+        let (found, missing) = (&mut self.found, &self.missing);
+        self.leaves.each(0, &mut |leaf, hash| {
+            if let Some(found) = found.find(hash).filter(|found| !found.free) {
+                *found = Found { leaf: Some(leaf), free: missing.contains(leaf) };
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        // They are not missing, only elsewhere.
+        let moved = differences.iter().flat_map(|one| &one.hashes).filter_map(|hash| self.found.get(hash));
+        let moved: SeqSet = moved
+            .filter(|found| found.free)
+            .filter_map(|found| found.leaf)
+            .map(|leaf| SeqRange { from: leaf, to: leaf })
+            .collect();
+        self.missing = self.missing.difference(&moved);
+    }
+
+    fn difference(&mut self, difference: &Difference) {
+        let Difference { source, line, count, .. } = *difference;
+        // Lines that are in the tree, and the numbers of those that are not.
+        let mut others = Vec::new();
+        for (number, hash) in (line..).zip(&difference.hashes) {
+            if !self.moved(source, number, hash) {
+                others.push(number);
+            }
+        }
+        let unnamed = count - difference.hashes.len() as u64;
+        let more = line + difference.hashes.len() as u64;
+        let place = self.place(difference);
+        let mut free = place.iter().flat_map(|range| range.from..=range.to);
+        let unknown = others.len() as u64 + unnamed;
+        // Before the first line of the tree the nearest leaves are those of the last lines.
+        let surplus = unknown.saturating_sub(place.count());
+        let skipped = if difference.at == Where::Head { surplus } else { 0 };
+        let skipped_others = usize::try_from(skipped).unwrap_or(usize::MAX).min(others.len());
+        let (before, others) = others.split_at(skipped_others);
+        for number in before {
+            self.extra(difference, *number, 1);
+        }
+        let last = line + count - u64::from(count > 0);
+        let mut used: Vec<u64> = Vec::new();
+        for number in others {
+            let cut = difference.cut && *number == last;
+            match free.next() {
+                Some(leaf) => {
+                    used.push(leaf);
+                    self.altered(source, *number, leaf, cut);
+                }
+                None if cut && difference.leaves.0 < self.size => {
+                    let finding = self.one(FindingKind::CutLine, source, *number, 1);
+                    self.add(finding);
+                }
+                None => self.extra(difference, *number, 1),
+            }
+        }
+        if unnamed > 0 {
+            let altered = (place.count() - used.len() as u64).min(unnamed);
+            if altered > 0 {
+                let from = free.next().unwrap_or(difference.leaves.0);
+                let finding = self.one(FindingKind::Altered, source, more, altered).at(from, altered);
+                self.add(finding);
+                used.push(from);
+                used.extend(free.by_ref().take(usize::try_from(altered - 1).unwrap_or(usize::MAX)));
+            }
+            if unnamed > altered {
+                self.extra(difference, more + altered, unnamed - altered);
+            }
+        }
+        let used: SeqSet = used.iter().map(|leaf| SeqRange { from: *leaf, to: *leaf }).collect();
+        let mut left = SeqSet::new();
+        if difference.at == Where::Inside {
+            left = place.difference(&used);
+            for range in left.iter() {
+                let finding = self.one(FindingKind::Dropped, source, line + count - 1, 0);
+                self.add(finding.at(range.from, range.to - range.from + 1));
+            }
+        }
+        self.missing = self.missing.difference(&used).difference(&left);
+    }
+
+    /// The leaves without lines that belong where the difference is.
+    fn place(&self, difference: &Difference) -> SeqSet {
+        let (from, to) = difference.leaves;
+        let range = match difference.at {
+            // Up to the next leaf that has a line.
+            Where::Tail => self.missing.iter().find(|range| range.from <= from && from <= range.to),
+            _ if from < to => Some(SeqRange { from, to: to - 1 }),
+            _ => None,
+        };
+        let Some(range) = range else { return SeqSet::new() };
+        let range = SeqRange { from: range.from.max(from), ..range };
+        SeqSet::from(range).intersection(&self.missing)
+    }
+
+    /// Adds a line that is in the tree at another place. False if it is not in the tree.
+    fn moved(&mut self, source: usize, line: u64, hash: &Hash) -> bool {
+        let Some(found) = self.found.find(hash) else { return false };
+        let Some(leaf) = found.leaf else { return false };
+        let kind =
+            if std::mem::take(&mut found.free) { FindingKind::Reordered } else { FindingKind::Doubled };
+        let finding = self.one(kind, source, line, 1).at(leaf, 1);
+        self.add(finding);
+        true
+    }
+
+    fn altered(&mut self, source: usize, line: u64, leaf: u64, cut: bool) {
+        let kind = match self.leaves.get(leaf) {
+            None => FindingKind::Unverifiable,
+            Some(_) if cut => FindingKind::CutLine,
+            Some(_) => FindingKind::Altered,
+        };
+        let finding = self.one(kind, source, line, 1).at(leaf, 1);
+        self.add(finding);
+    }
+
+    /// Lines for which the tree has no leaf.
+    fn extra(&mut self, difference: &Difference, line: u64, lines: u64) {
+        let (from, to) = difference.leaves;
+        let kind = match difference.at {
+            Where::Head if to == 0 || from == 0 && !self.has_leaf_before(to) => FindingKind::UncoveredHead,
+            Where::Tail if self.is_last(from) => FindingKind::UncoveredTail,
+            _ => FindingKind::Inserted,
+        };
+        let finding = self.one(kind, difference.source, line, lines);
+        self.add(finding);
+    }
+
+    /// Whether another source has a line of a leaf before this one.
+    fn has_leaf_before(&self, leaf: u64) -> bool {
+        self.tracks.iter().any(|track| track.first.is_some_and(|first| first < leaf))
+    }
+
+    /// Whether no source has a line of this leaf or a later one.
+    fn is_last(&self, leaf: u64) -> bool {
+        !self.tracks.iter().any(|track| track.last.is_some_and(|last| last >= leaf))
+    }
+
+    fn repetition(&mut self, repetition: Repetition) {
+        let Repetition { source, line, count, leaf } = repetition;
+        let finding = self.one(FindingKind::Doubled, source, line, count).at(leaf, count);
+        self.add(finding);
+    }
+
+    /// The leaves without lines that are before, between and after the sources.
+    fn missing_at_the_ends(&mut self) {
+        for range in std::mem::take(&mut self.missing).iter() {
+            let sources = || (0_usize..).zip(self.tracks);
+            let before = sources().filter(|(_, track)| track.last.is_some_and(|last| last < range.from));
+            let before = before.max_by_key(|(_, track)| track.last);
+            let after = sources().filter(|(_, track)| track.first.is_some_and(|first| first > range.to));
+            let after = after.min_by_key(|(_, track)| track.first).map(|(source, _)| source);
+            let (kind, source, line) = match (before, after) {
+                (None, Some(source)) => (FindingKind::HeadCut, source, 0),
+                (Some((source, track)), Some(_)) => (FindingKind::MissingBetween, source, track.lines),
+                (Some((source, track)), None) => (FindingKind::TailCut, source, track.lines),
+                (None, None) => (FindingKind::TailCut, 0, 0),
+            };
+            let next = after.filter(|_| kind == FindingKind::MissingBetween);
+            let next = next.map(|source| self.name(source).to_owned());
+            let finding = self.one(kind, source, line, 0).at(range.from, range.to - range.from + 1);
+            self.add(Finding { next, ..finding });
+        }
+    }
+
+    /// What the sources themselves showed.
+    fn of_tracks(&mut self) {
+        for (source, track) in (0_usize..).zip(self.tracks) {
+            if track.newline_missing {
+                let finding = self.one(FindingKind::CutLine, source, track.lines, 1);
+                self.add(finding.at(track.last.unwrap_or_default(), 1));
+            }
+            if let Some(line) = track.stopped {
+                let finding = self.one(FindingKind::NotCompared, source, line, 0);
+                self.add(finding);
+            }
+            if let Some(error) = &track.error {
+                let finding = self.one(FindingKind::Unreadable, source, track.lines + 1, 0);
+                self.add(Finding { error: Some(error.clone()), ..finding });
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The lines of a source as the leaves that they would be, read ahead as far as a search needs.
+//! Never in it: the text of a line after it was hashed.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use onrecord_evidence::{Hash, hash_leaf, line_digest};
+
+use crate::input::Input;
+use crate::lines::Lines;
+
+pub(crate) struct LineHashes {
+    lines: Lines<Box<dyn Read>>,
+    queue: VecDeque<Hash>,
+    /// How many lines were taken out of the queue.
+    passed: u64,
+    /// Whether the last line that was read has its newline.
+    whole: bool,
+    ended: bool,
+    /// Why reading ended before the end of the source.
+    pub(crate) error: Option<io::Error>,
+    taken: Rc<Cell<u64>>,
+    total: Option<u64>,
+}
+
+impl LineHashes {
+    pub(crate) fn open(input: Input) -> io::Result<Self> {
+        let opened = input.open()?;
+        Ok(Self {
+            lines: Lines::new(opened.reader),
+            queue: VecDeque::new(),
+            passed: 0,
+            whole: true,
+            ended: false,
+            error: None,
+            taken: opened.taken,
+            total: opened.total,
+        })
+    }
+
+    /// The hash of the next line; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Option<Hash> {
+        if self.queue.is_empty() {
+            self.read();
+        }
+        self.queue.front().copied()
+    }
+
+    /// Goes on to the line after the next.
+    pub(crate) fn pop(&mut self) -> Option<Hash> {
+        let hash = self.peek()?;
+        self.queue.pop_front();
+        self.passed += 1;
+        Some(hash)
+    }
+
+    /// The next lines, up to this many.
+    pub(crate) fn ahead(&mut self, count: usize) -> impl ExactSizeIterator<Item = &Hash> {
+        while self.queue.len() < count && !self.ended {
+            self.read();
+        }
+        self.queue.iter().take(count)
+    }
+
+    /// How many lines come before the next one.
+    pub(crate) const fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// Whether the last line has no newline; known at the end.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.ended && !self.whole
+    }
+
+    /// How many bytes of the source were read, and how many it has, if that is known.
+    pub(crate) fn bytes(&self) -> (u64, Option<u64>) {
+        (self.taken.get(), self.total)
+    }
+
+    fn read(&mut self) {
+        if self.ended {
+            return;
+        }
+        match self.lines.next() {
+            Ok(Some(line)) => {
+                self.whole = line.whole;
+                // Of a line that is too long only the end is known: no leaf is like it.
+                self.queue.push_back(if line.too_long {
+                    Hash::empty()
+                } else {
+                    hash_leaf(&line_digest(line.text))
+                });
+            }
+            Ok(None) => self.ended = true,
+            Err(error) => {
+                self.ended = true;
+                self.error = Some(error);
+            }
+        }
+    }
+}
