@@ -62,6 +62,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
+    /// An empty one, with a buffer that was used before.
+    pub(super) fn with_buffer(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.records.is_empty()
     }

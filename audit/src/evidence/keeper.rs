@@ -335,7 +335,7 @@ impl Keeper {
         let feeders = pending.feeders;
         let several = std::mem::replace(&mut pending.several, feeders > 1);
         let feed = match spare {
-            Some(bytes) => std::mem::replace(&mut pending.feed, Feed { bytes, ..Feed::default() }),
+            Some(bytes) => std::mem::replace(&mut pending.feed, Feed::with_buffer(bytes)),
             None => Feed::default(),
         };
         // Until it is known exactly: the thread may hang with them.

@@ -183,6 +183,7 @@ impl Worker {
         self.flushed = self.signed.into_iter().collect();
         self.keeper.note_size(self.log.size());
         self.keeper.publish(checkpoint);
+        self.keeper.note_error(None, self.clock.now());
         for notice in notices {
             self.keeper.add_notice(notice, self.clock.now());
         }

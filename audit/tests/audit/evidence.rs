@@ -23,6 +23,8 @@ use onrecord_audit::evidence::{
 use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock};
 use onrecord_entry::{Boot, Formatter, Salt, decode};
 use onrecord_evidence::{Digest, TILE_WIDTH, TileId, hash_leaf, read_bundle, tree_root};
+use onrecord_trail::Input;
+use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
 
 /// Ends a hang, and nothing else.
 const LONG: Duration = Duration::from_mins(1);
@@ -143,9 +145,15 @@ impl Log {
         Checkpoint::verify(&Note::parse(&text).unwrap(), &[self.key.verifier("test/a")]).unwrap()
     }
 
-    /// The tree is that of all lines of all files, and everything in its folder belongs together.
+    /// The tree is that of all lines of all files, and everything in its folder belongs together, as verification says, too.
     fn assert_covered(&self) {
         assert_tree(&Folder(self.folder()), &self.checkpoint(), &self.lines());
+        let files = self.rotated.iter().cloned().chain([self.path()]);
+        let inputs = files.filter(|path| path.metadata().unwrap().len() > 0).map(Input::file).collect();
+        let tree = TreeFolder::new(self.folder());
+        let options = VerifyOptions { keys: vec![self.key.verifier("test/a")], ..VerifyOptions::default() };
+        let found = verify(inputs, &tree, options, &mut |_| {}).unwrap();
+        assert_eq!(found.verdict(), Verdict::Intact, "{found:?}");
     }
 
     /// Has all lines covered, those too which the device itself writes meanwhile.

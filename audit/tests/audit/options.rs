@@ -60,6 +60,9 @@ fn every_option_with_every_kind_of_value() {
     let durability = |text: &str| parse(&[("durability", text)]).map(drop);
     assert_eq!((durability("fsync"), durability("os")), (Ok(()), Ok(())));
     assert_eq!(durability("x"), Err("unknown durability \"x\"; it is \"os\" or \"fsync\"".to_owned()));
+    let evidence = |text: &str| parse(&[("evidence", text)]).map(drop);
+    assert_eq!((evidence("on"), evidence("off")), (Ok(()), Ok(())));
+    assert_eq!(evidence("x"), Err("unknown evidence \"x\"; it is \"on\" or \"off\"".to_owned()));
 }
 
 #[test]
@@ -365,6 +368,7 @@ fn the_debug_text_of_a_refusal_does_not_show_what_was_given() {
         ("file", "log_raw"),
         ("file", "mode"),
         ("file", "durability"),
+        ("file", "evidence"),
         ("syslog", "oversize"),
     ] {
         let options =

@@ -9,6 +9,7 @@ mod crate_levels;
 mod degraded;
 mod documented_examples;
 mod fault_table;
+mod foreign_evidence;
 mod group_commit;
 mod http;
 mod hung_peers;

@@ -281,7 +281,10 @@ fn r_options_matrix_every_option_on_every_device() {
         let (bad, good): (&[_], &[_]) = match kind.name {
             "syslog" => (SYSLOG_BAD, SYSLOG_GOOD),
             "socket" => (SOCKET_BAD, SOCKET_GOOD),
-            _ => (&[], &[("durability", "fsync"), ("durability", "os")]),
+            _ => (
+                &[],
+                &[("durability", "fsync"), ("durability", "os"), ("evidence", "off"), ("evidence", "on")],
+            ),
         };
         BAD.iter().chain(bad).for_each(|row| refuses(&server, &shell, kind, *row));
         GOOD.iter().chain(good).for_each(|row| takes(&server, &shell, kind, *row));
