@@ -57,8 +57,8 @@ pub(super) struct Feed {
     pub(super) bytes: Vec<u8>,
     /// How many lines they are.
     pub(super) lines: u64,
-    pub(super) digests: usize,
-    pub(super) files: usize,
+    digests: usize,
+    files: usize,
 }
 
 impl Feed {

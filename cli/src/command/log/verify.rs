@@ -107,7 +107,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let found = with_progress(session, |progress| verify(inputs, &folder, options, progress));
     let found =
         found.map_err(|error| unreadable(printable(&format!("{error} ({})", folder.path().display()))))?;
-    session.show(&verify_findings::text(&found), found.to_value())?;
+    let (verdict, sentence) = verify_findings::verdict(&found);
+    let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
+    session.show(&text, found.to_value())?;
     match found.verdict() {
         Verdict::Intact => Ok(0),
         Verdict::Differs => Ok(LOST),
