@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use onrecord_audit::entry::{Entry, Formatter, Salt};
 use onrecord_audit::evidence::EvidenceConfig;
 use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
-use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer as _, TreeLog, line_digest};
+use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer, TreeLog, line_digest};
 use tempfile::TempDir;
 
 use super::kit::{Outcome, cli};
