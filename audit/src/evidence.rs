@@ -59,7 +59,7 @@ mod recovery;
 mod state;
 mod worker;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -156,7 +156,8 @@ pub fn origin(service: &str, path: &str) -> String {
             if letter.is_whitespace() || letter.is_control() || matches!(letter, '+' | '%') {
                 let mut bytes = [0; 4];
                 for byte in letter.encode_utf8(&mut bytes).bytes() {
-                    origin.push_str(&format!("%{byte:02X}"));
+                    // Writing to a string does not fail.
+                    let _always = write!(origin, "%{byte:02X}");
                 }
             } else {
                 origin.push(letter);

@@ -29,7 +29,7 @@ async fn ask(core: &Core, method: &str, path: &str, body: &Value) -> Value {
     serde_json::from_slice(&answer.into_body()).unwrap_or_default()
 }
 
-/// So many requests, `AT_ONCE` of them at a time: microseconds each, and what was answered to one of `every`.
+/// Sends this number of requests, `AT_ONCE` of them at a time: microseconds each, and what was answered to one of `every`.
 async fn measure(
     core: &Core,
     count: usize,

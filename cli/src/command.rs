@@ -56,6 +56,33 @@ pub struct Command {
     pub(crate) run: fn(&mut Session<'_>, &Invocation) -> CommandResult,
 }
 
+/// The commands that the server answers with data, which it can wrap. The others have `-wrap-ttl` too: what other servers'
+/// clients take is taken.
+const WRAPPABLE: [&str; 22] = [
+    "audit list",
+    "audit-list",
+    "auth list",
+    "kv get",
+    "kv list",
+    "kv metadata get",
+    "kv patch",
+    "kv put",
+    "kv rollback",
+    "lease lookup",
+    "lease renew",
+    "list",
+    "login",
+    "patch",
+    "policy list",
+    "policy read",
+    "read",
+    "secrets list",
+    "token create",
+    "token lookup",
+    "token renew",
+    "write",
+];
+
 impl Command {
     /// A command that calls a server, prints text only, and has no flags of its own.
     const fn new(
@@ -84,7 +111,12 @@ impl Command {
 
     /// Those that help, the manual and completions name.
     pub fn listed_flags(&self) -> impl Iterator<Item = &'static Flag> {
-        self.all_flags().filter(|flag| !flag.unlisted)
+        self.all_flags().filter(|flag| self.lists(flag))
+    }
+
+    /// Whether help, the manual and completions name a flag of it.
+    pub(crate) fn lists(&self, flag: &Flag) -> bool {
+        !flag.unlisted && (flag.name != "wrap-ttl" || WRAPPABLE.contains(&self.words))
     }
 
     /// The first given flag that is refused by its row.

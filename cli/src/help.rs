@@ -60,7 +60,7 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
-    flags(&mut out, own, command.flags, false);
+    flags(&mut out, command, own, command.flags);
     if command.takes_device_options() {
         device_options(&mut out, kinds);
     }
@@ -68,10 +68,10 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
         storage_options(&mut out, kinds);
     }
     if command.output != Output::Text {
-        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
+        flags(&mut out, command, "Output Options", command.output.flags());
     }
     if command.http {
-        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
+        flags(&mut out, command, "HTTP Options", HTTP_FLAGS);
     }
     format!("{}\n", out.trim_end())
 }
@@ -108,12 +108,13 @@ fn entry(out: &mut String, name: &str, text: &str) {
     out.push('\n');
 }
 
-fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
+fn flags(out: &mut String, command: &Command, title: &str, flags: &[Flag]) {
     if flags.is_empty() {
         return;
     }
     push_line(out, &format!("{title}:\n"));
-    let mut sorted: Vec<&Flag> = flags.iter().filter(|flag| !flag.unlisted).collect();
+    let raw = command.output == Output::Raw;
+    let mut sorted: Vec<&Flag> = flags.iter().filter(|flag| command.lists(flag)).collect();
     sorted.sort_by_key(|flag| flag.name);
     for flag in sorted {
         let value = match flag.kind.name() {

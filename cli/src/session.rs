@@ -18,6 +18,15 @@ use tokio::runtime::Runtime;
 const RESET: &str = "\x1b[0m";
 const RED: &str = "\x1b[91m";
 const YELLOW: &str = "\x1b[93m";
+const GREEN: &str = "\x1b[92m";
+
+/// What a line says about what it is about: its colour on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Good,
+    Doubtful,
+    Bad,
+}
 
 pub(crate) struct Session<'w> {
     pub(crate) process: &'w mut Process,
@@ -142,15 +151,48 @@ impl<'w> Session<'w> {
         self.process.stdout.flush().map_err(|_| Failure::OutputClosed)
     }
 
+    /// A text for standard output, in the colour of its verdict if that is a terminal that shows colours.
+    pub(crate) fn paint(&self, verdict: Verdict, text: &str) -> String {
+        let colour = match verdict {
+            Verdict::Good => GREEN,
+            Verdict::Doubtful => YELLOW,
+            Verdict::Bad => RED,
+        };
+        let paint = |line: &str| format!("{colour}{line}{RESET}");
+        if self.shows_colours(self.process.stdout_is_terminal) {
+            text.split('\n').map(paint).collect::<Vec<_>>().join("\n")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// A table whose rows below the headers have these verdicts.
+    pub(crate) fn paint_rows(&self, table: &str, verdicts: impl IntoIterator<Item = Verdict>) -> String {
+        let verdicts = [None, None].into_iter().chain(verdicts.into_iter().map(Some));
+        let line = |(line, verdict): (&str, Option<Verdict>)| match verdict {
+            Some(verdict) => self.paint(verdict, line),
+            None => line.to_owned(),
+        };
+        table
+            .split('\n')
+            .zip(verdicts.chain(std::iter::repeat(None)))
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     /// A line, in a colour if it goes to a terminal that shows colours.
     fn coloured(&self, colour: &str, text: &str, terminal: bool) -> String {
+        if self.shows_colours(terminal) { format!("{colour}{text}{RESET}\n") } else { format!("{text}\n") }
+    }
+
+    fn shows_colours(&self, terminal: bool) -> bool {
         let filled = |name: &str| self.process.variable(name).is_some_and(|value| !value.is_empty());
-        let colours = terminal
+        terminal
             && self.format == Format::Table
             && !filled("NO_COLOR")
             && self.process.setting_filled("CLI_NO_COLOR").is_none()
-            && self.process.variable("TERM").as_deref() != Some("dumb");
-        if colours { format!("{colour}{text}{RESET}\n") } else { format!("{text}\n") }
+            && self.process.variable("TERM").as_deref() != Some("dumb")
     }
 
     /// Asks for a secret on the terminal. The question is printed on standard output or standard error.

@@ -50,7 +50,7 @@ impl Leases {
         Ok((self.decoded(id, stored.as_ref().map(SecretBytes::expose))?, seen))
     }
 
-    /// Orders those who change a lease. Whoever takes back what is leased holds it until the lease is gone.
+    /// Orders those who change a lease. A task that takes back what is leased holds it until the lease is gone.
     pub(crate) async fn lock(&self, id: &str) -> Result<KeyLock<'_>, StoreError> {
         self.view.lock(&keys::lease(id)).await
     }

@@ -185,7 +185,7 @@ async fn put_in_force(unsealed: &Unsealed, request: &Request, rekey: Rekey) -> b
             );
             true
         }
-        // Whoever gets them has what opens the storage, if they are in force.
+        // They are handed out: if they are in force, nothing else opens the storage.
         Err(RekeyError::Unknown(error)) => {
             tracing::error!(
                 %error,

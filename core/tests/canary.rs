@@ -207,6 +207,7 @@ fn sources(kind: &EngineKind) -> String {
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
         ("pki", _) => vec!["engine/pki.rs", "engine/pki"],
+        ("totp", _) => vec!["engine/totp.rs", "engine/totp"],
         ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
         other => panic!("where are the sources of {other:?}?"),
     };

@@ -9,7 +9,7 @@ use crate::error::{ParseError, PathError};
 use crate::policy::{KEYS, Policy, TOP_KEYS};
 use crate::template::FORMS;
 
-/// So many unknown keys get a hint.
+/// How many unknown keys get a hint.
 const HINTS_MAX: usize = 8;
 
 /// What is accepted in the place of what is wrong with a text, a line each. Empty if the text is a policy, or if its error

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::http::Bounds;
 
-/// So many requests may be given up by the client; beyond them it may give up as many as it has let end.
+/// How many requests may be given up by the client; beyond them it may give up as many as it has let end.
 const ABANDONED_FREE: u64 = 256;
 /// How often answers under way are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ impl Stream {
         self.streams.state().answers.insert(self.id, Progress { since: now, last: now, bytes: 0 });
     }
 
-    /// So many more bytes of its answer were asked for.
+    /// This number of further bytes of its answer was asked for.
     pub(crate) fn sent(&self, bytes: usize) {
         if let Some(progress) = self.streams.state().answers.get_mut(&self.id) {
             (progress.last, progress.bytes) = (Instant::now(), progress.bytes.saturating_add(bytes as u64));

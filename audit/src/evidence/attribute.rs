@@ -2,6 +2,7 @@
 //! wrote before, and with which entry of the tree its lines begin. The path over several rotations is found by it.
 //! Never in it: lines.
 
+use std::fmt::Write as _;
 use std::fs::File;
 
 use rustix::fs::XattrFlags;
@@ -42,7 +43,8 @@ impl FileMark {
         let Some(inode) = inode(file) else { return false };
         let mut text = format!("{VERSION} {inode} {}", self.previous);
         if let Some((size, offset)) = self.begins {
-            text.push_str(&format!(" {size} {offset}"));
+            // Writing to a string does not fail.
+            let _always = write!(text, " {size} {offset}");
             if self.covered {
                 text.push_str(" +");
             }

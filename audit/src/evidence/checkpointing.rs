@@ -54,14 +54,14 @@ impl Worker {
             let signed = SignedCheckpoint { checkpoint, note: note.to_string(), at: self.clock.now() };
             self.store.write("checkpoint", signed.note.as_bytes()).map_err(failed)?;
             self.write_state(ends).map_err(failed)?;
-            self.note_checkpoint(signed);
+            self.note_checkpoint(&signed);
         } else {
             self.write_state(ends).map_err(failed)?;
         }
         Ok(true)
     }
 
-    fn note_checkpoint(&mut self, signed: SignedCheckpoint) {
+    fn note_checkpoint(&mut self, signed: &SignedCheckpoint) {
         let size = signed.checkpoint.size;
         for old in std::mem::take(&mut self.flushed).into_iter().filter(|old| *old != size) {
             // What is left behind takes room and does no harm.
@@ -78,7 +78,7 @@ impl Worker {
         if std::mem::take(&mut self.news)
             && let Some(sink) = self.keeper.sink()
         {
-            sink(&signed);
+            sink(signed);
         }
     }
 

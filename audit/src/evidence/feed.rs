@@ -57,8 +57,8 @@ pub(super) struct Feed {
     pub(super) bytes: Vec<u8>,
     /// How many lines they are.
     pub(super) lines: u64,
-    pub(super) digests: usize,
-    pub(super) files: usize,
+    digests: usize,
+    files: usize,
 }
 
 impl Feed {
@@ -191,6 +191,6 @@ mod tests {
             .iter()
             .map(|record| if let Record::Lines { start, .. } = record { *start } else { 9 })
             .collect();
-        assert_eq!(starts, [0, 2, 4]);
+        assert_eq!(starts, [0, 4], "what follows at once is one record");
     }
 }

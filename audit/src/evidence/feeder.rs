@@ -58,7 +58,7 @@ impl Feeder {
             let directory = opened.directory.try_clone().ok();
             self.keeper =
                 directory.and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
-            *lock(&self.evidence.keeper) = self.keeper.clone();
+            lock(&self.evidence.keeper).clone_from(&self.keeper);
         }
         self.file = Some(opened.id);
     }

@@ -267,7 +267,7 @@ impl Store for Folder {
         }
         // The directory of partial tiles goes with the last of them.
         if let Some((parent, last)) = directories.rsplit_once('/')
-            && last.ends_with(".p")
+            && last.strip_suffix(".p").is_some()
         {
             let parent = self.directory(parent)?;
             if rustix::fs::unlinkat(&parent, last, AtFlags::REMOVEDIR).is_ok() {

@@ -58,6 +58,7 @@ pub(super) struct Keeper {
     sink: Mutex<Option<Sink>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Pending {
     feed: Feed,
     /// How many devices feed it. At none it ends.

@@ -120,7 +120,9 @@ impl Opening<'_> {
         let aside = |event| Fault::Aside(Aside(event, size, Some(root.to_base64())));
         let log = TreeLog::load(self.store, size).map_err(|error| match error {
             LoadError::Io { error, .. } => Fault::Io(error),
-            _ => aside(TreeEvent::Tiles),
+            LoadError::Missing { .. } | LoadError::Invalid { .. } | LoadError::Contradiction { .. } => {
+                aside(TreeEvent::Tiles)
+            }
         })?;
         if log.root() != root {
             return Err(aside(TreeEvent::Tiles));
@@ -131,7 +133,7 @@ impl Opening<'_> {
         }
         let (parts, event, notices) = self.compare(size, state).map_err(|fault| match fault {
             Fault::Aside(Aside(event, ..)) => aside(event),
-            io => io,
+            Fault::Io(error) => Fault::Io(error),
         })?;
         Ok(Recovered { log, checkpoint: Some(signed), state, notices, parts, repaired: event })
     }
@@ -237,6 +239,10 @@ impl Opening<'_> {
         if let Some(at) = others.iter().position(|(part, mark)| is_same(part.inode, *mark)) {
             parts.push(covered(others.swap_remove(at).0)?);
         }
+        if parts.is_empty() && !self.file.created && self.ends_as(state, size, &open)? {
+            // It was copied: another inode, and the same lines.
+            return Ok((vec![covered(open)?], true));
+        }
         let mut complete = !parts.is_empty();
         // Each file says which one was before it.
         let follows = |mark: &Option<FileMark>, last: u64| {
@@ -260,6 +266,14 @@ impl Opening<'_> {
         let from = if known { open.to } else { begins.map_or(0, |(_, offset)| offset).min(open.to) };
         parts.push(Part { from, ..open });
         Ok((parts, complete))
+    }
+
+    /// Whether a file has the last lines of the tree where the state says.
+    fn ends_as(&self, state: &State, size: u64, part: &Part) -> Result<bool, Fault> {
+        let entries = self.last_entries(size, state.size, state.since.0)?;
+        let (start, end) = (state.since.1, state.offset);
+        let ends = || lines::end_with(&part.file, start, end, &entries).unwrap_or(false);
+        Ok(!entries.is_empty() && end > 0 && end <= part.to && ends())
     }
 
     /// The other files in the directory of the log that a device with a tree has written: those with a mark and a name that

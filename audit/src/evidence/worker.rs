@@ -233,7 +233,9 @@ impl Worker {
                 // A line that is longer.
                 None => slice = slice.saturating_mul(2),
                 Some((_, end)) => {
-                    found.into_iter().for_each(|(digest, _)| self.append(digest));
+                    for (digest, _) in found {
+                        self.append(digest);
+                    }
                     (self.covered, at, slice) = (end, end, REPAIRED_AT_ONCE);
                 }
             }
@@ -305,7 +307,9 @@ impl Worker {
                         Content::Bytes(range) => self.add_lines(bytes.get(range).unwrap_or_default()),
                         Content::Digests(digests) => {
                             self.news = true;
-                            digests.into_iter().for_each(|digest| self.append(digest));
+                            for digest in digests {
+                                self.append(digest);
+                            }
                         }
                     }
                     if current {

@@ -91,7 +91,10 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResul
     let inputs = inputs(session, &invocation.arguments)?;
     let report = with_progress(session, |progress| check(inputs, &options, progress));
     let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
-    session.show(&findings::text(&report, judge), report.to_value(judge))?;
+    let (verdict, sentence) = findings::verdict(&report, judge);
+    let verdict = session.paint(verdict, sentence);
+    let text = format!("{}\n\n{verdict}\n{}", findings::text(&report), findings::BOUNDS);
+    session.show(&text, report.to_value(judge))?;
     let not_logs = findings::not_logs(&report);
     if !not_logs.is_empty() {
         return Err(unreadable(not_logs));

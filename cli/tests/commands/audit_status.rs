@@ -105,3 +105,17 @@ file/    12               2026-11-22T16:02:00Z    1              0       ok
                WITNESS a REFUSES: set back; witness b: down";
     assert!(outcome.stdout.contains(row), "{}", outcome.stdout);
 }
+
+#[test]
+fn verdicts_are_coloured_on_a_terminal_that_shows_colours_alone() {
+    let shown = |test: super::kit::CommandTest| test.reply(200, STATUS).run(&["audit", "status"]).stdout;
+    let coloured = shown(cli().on_terminal());
+    for line in ["\u{1b}[92mRule                 met\u{1b}[0m\n", "\n\u{1b}[92mfile/    file    healthy "] {
+        assert!(coloured.contains(line), "{coloured:?}");
+    }
+    assert!(coloured.contains("\n\u{1b}[91mout/     file    failing "), "{coloured:?}");
+    assert!(coloured.contains("\nPath     Type "), "{coloured:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("VAULT_CLI_NO_COLOR", "1")] {
+        assert_eq!(shown(cli().on_terminal().variable(name, value)), TABLE, "{name}");
+    }
+}

@@ -4,8 +4,8 @@
 
 use super::kit::cli;
 use onrecord_cli::{Command, Lookup, UNSUPPORTED, Unsupported, commands, find};
+use onrecord_schema::documents;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 const LIST: &str = include_str!("compatibility/commands.txt");
 const BEGIN: &str =
@@ -110,24 +110,9 @@ fn table() -> String {
     )
 }
 
-fn document() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/COMPATIBILITY.md")
-}
-
 #[test]
 fn the_compatibility_document_says_what_the_table_of_commands_says() {
-    let found = std::fs::read_to_string(document()).unwrap();
-    let (before, rest) = found.split_once(BEGIN).expect("the mark where the table begins");
-    let (_, after) = rest.split_once(END).expect("the mark where the table ends");
-    let expected = format!("{before}{BEGIN}{}{END}{after}", table());
-    if std::env::var_os("ONRECORD_REGENERATE").is_some() {
-        std::fs::write(document(), &expected).unwrap();
-    } else {
-        assert!(
-            found == expected,
-            "docs/COMPATIBILITY.md is stale: run this test with ONRECORD_REGENERATE=1"
-        );
-    }
+    documents::check_part("COMPATIBILITY.md", BEGIN, END, &table());
 }
 
 #[test]

@@ -112,3 +112,23 @@ fn flags_that_nothing_here_heeds_are_taken_and_not_advertised() {
         assert!(help.stdout.contains("-wrap-ttl=<duration>"), "{words:?}");
     }
 }
+
+#[test]
+fn wrapping_is_advertised_where_an_answer_can_be_wrapped_and_taken_everywhere() {
+    for words in [
+        &["operator", "seal", "-h"][..],
+        &["unwrap", "-h"],
+        &["token", "revoke", "-h"],
+        &["policy", "write", "-h"],
+        &["status", "-h"],
+    ] {
+        assert!(!cli().run(words).stdout.contains("-wrap-ttl"), "{words:?}");
+    }
+    let all: Vec<&str> = onrecord_cli::commands().map(|command| command.words).collect();
+    for command in onrecord_cli::commands().filter(|command| command.http) {
+        assert!(command.all_flags().any(|flag| flag.name == "wrap-ttl"), "{}", command.words);
+    }
+    let listed =
+        onrecord_cli::commands().filter(|command| command.listed_flags().any(|flag| flag.name == "wrap-ttl"));
+    assert_eq!(listed.count(), 22, "each of the list is a command: {all:?}");
+}

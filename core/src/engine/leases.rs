@@ -161,7 +161,7 @@ fn mount_of(unsealed: &Unsealed, lease: &Lease) -> Option<Arc<Mount>> {
     unsealed.mounts.snapshot().iter().find(|mount| mount.uuid == lease.mount).cloned()
 }
 
-/// Extends the lease of a secret by so many seconds; 0 is what it was issued with.
+/// Extends the lease of a secret by this number of seconds; 0 is what it was issued with.
 pub(crate) async fn renew(
     unsealed: &Unsealed,
     id: &str,

@@ -34,7 +34,7 @@ pub struct Existing {
 }
 
 impl Existing {
-    /// Something is stored at the key, so many bytes: it is known without a read.
+    /// Something with this number of bytes is stored at the key: it is known without a read.
     pub(crate) const fn known(size: usize) -> Self {
         Self { is_stored: true, size, kept: None }
     }

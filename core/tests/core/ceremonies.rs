@@ -1,17 +1,16 @@
-//! New key shares and new root tokens for those who hold enough shares: who may begin and end them, that exactly one of
-//! several last shares ends them, and that all of it is on record.
+//! New key shares and new root tokens for those who hold enough shares: who may begin and end them, and that all of it is on
+//! record.
 //! Never in it: what no device could record (`ceremony_journal`).
 
-use std::collections::BTreeSet;
+mod races;
+mod unstored;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use onrecord_audit::device::faulty::FaultControl;
 use onrecord_core::{InitOptions, Settings};
 use onrecord_storage::Storage;
-use onrecord_storage::embedded::Embedded;
-use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 
@@ -310,100 +309,6 @@ impl Shared {
         assert_eq!(said.status, 200, "{}", said.text);
         said.body["nonce"].as_str().unwrap().to_owned()
     }
-}
-
-/// A server whose disk fails as the last share of a rekey is given; the answer to that.
-async fn failing(fault: Fault) -> (Shared, FaultControl, Reply) {
-    let disk = LossyDisk::new();
-    let storage = Storage::start(Embedded::on(&disk).unwrap()).unwrap();
-    let server = shared_on(storage, 2, 2).await;
-    let device = server.world.device("test/", false).await;
-    let nonce = server.begin_rekey(json!({"secret_shares": 1, "secret_threshold": 1})).await;
-    server.share("sys/rekey/update", &server.keys[0], &nonce).await;
-    disk.fail(fault);
-    let said = server.share("sys/rekey/update", &server.keys[1], &nonce).await;
-    (server, device, said)
-}
-
-#[tokio::test]
-async fn key_shares_that_cannot_be_stored_are_not_handed_out_and_the_old_ones_stay() {
-    let (server, device, said) = failing(Fault::Write).await;
-    assert_eq!(said.status, 500, "{}", said.text);
-    assert!(said.error().contains("the old ones stay in force") && said.body.get("keys").is_none());
-    let last = entries(&device).pop().unwrap();
-    assert_eq!(
-        (&last["request"]["path"], &last["response"]["status_code"]),
-        (&json!("sys/rekey/update"), &json!(500))
-    );
-    assert!(last["error"].as_str().unwrap().contains("could not be stored"), "{last}");
-    assert!(server.opens_with(&server.keys).await);
-}
-
-#[tokio::test]
-async fn key_shares_that_are_stored_although_the_disk_reports_a_failure_are_handed_out() {
-    let (server, _, said) = failing(Fault::SyncDoneButFailed).await;
-    assert_eq!((said.status, &said.body["complete"]), (200, &json!(true)), "{}", said.text);
-    assert!(server.opens_with(&texts(&said.body["keys"])).await);
-}
-
-/// 50 at once give the last share needed; the answers that end the attempt.
-async fn race(server: &Shared, path: &str, nonce: &str, key: &str) -> usize {
-    let clients: Vec<_> = (0..50)
-        .map(|_| {
-            let body = json!({"key": key, "nonce": nonce});
-            tokio::spawn(server.world.start(ask("PUT", path).json(&body)))
-        })
-        .collect();
-    let mut winners = 0;
-    for client in clients {
-        let said = crate::kit::said(client.await.unwrap());
-        assert!(matches!(said.status, 200 | 400), "{}", said.text);
-        winners += usize::from(said.body["complete"] == true);
-    }
-    winners
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_last_shares_at_once_one_ends_a_rekey() {
-    let mut server = shared(2, 2).await;
-    for round in 0..40 {
-        let nonce = server.begin_rekey(json!({"secret_shares": 2, "secret_threshold": 2})).await;
-        let first = server.share("sys/rekey/update", &server.keys[0], &nonce).await;
-        assert_eq!(first.body["progress"], json!(1), "{}", first.text);
-        // One of the racers is told the new shares; the rest find no attempt.
-        let body = json!({"key": server.keys[1], "nonce": nonce});
-        let clients: Vec<_> = (0..50)
-            .map(|_| tokio::spawn(server.world.start(ask("PUT", "sys/rekey/update").json(&body))))
-            .collect();
-        let mut new = Vec::new();
-        for client in clients {
-            let said = crate::kit::said(client.await.unwrap());
-            if said.body["complete"] == true {
-                new.push(texts(&said.body["keys"]));
-            } else {
-                assert_eq!((said.status, said.error()), (400, "no rekey in progress"), "{round}");
-            }
-        }
-        assert_eq!(new.len(), 1, "{round}");
-        server.keys = new.remove(0);
-    }
-    assert!(server.opens_with(&server.keys).await);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_last_shares_at_once_one_makes_a_root_token() {
-    let server = shared(2, 2).await;
-    let mut accessors = BTreeSet::new();
-    for round in 0..40 {
-        let nonce = server.get_nonce("sys/generate-root/attempt", json!({})).await;
-        server.share("sys/generate-root/update", &server.keys[0], &nonce).await;
-        assert_eq!(race(&server, "sys/generate-root/update", &nonce, &server.keys[1]).await, 1, "{round}");
-        let listed = server.world.root("LIST", "auth/token/accessors", None).await;
-        let now: BTreeSet<String> = texts(&listed.body["data"]["keys"]).into_iter().collect();
-        assert_eq!(now.len(), round + 2, "one more than before");
-        accessors = now;
-    }
-    assert_eq!(accessors.len(), 41);
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use onrecord_core::Operation;
 use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
+use onrecord_schema::documents;
 use serde_json::json;
 
 use crate::kit::{TestServer, ask, entries};
@@ -160,24 +160,9 @@ fn tables() -> String {
     )
 }
 
-fn document() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/COMPATIBILITY.md")
-}
-
 #[test]
 fn the_compatibility_document_says_what_the_rows_say() {
-    let found = std::fs::read_to_string(document()).unwrap();
-    let (before, rest) = found.split_once(BEGIN).expect("the mark where the tables begin");
-    let (_, after) = rest.split_once(END).expect("the mark where the tables end");
-    let expected = format!("{before}{BEGIN}{}{END}{after}", tables());
-    if std::env::var_os("ONRECORD_REGENERATE").is_some() {
-        std::fs::write(document(), &expected).unwrap();
-    } else {
-        assert!(
-            found == expected,
-            "docs/COMPATIBILITY.md is stale: run this test with ONRECORD_REGENERATE=1"
-        );
-    }
+    documents::check_part("COMPATIBILITY.md", BEGIN, END, &tables());
 }
 
 /// How a route was answered.

@@ -300,7 +300,7 @@ async fn the_entries_of_a_wrapped_answer_say_who_has_it_and_nothing_of_it() {
     assert_eq!((&info["ttl"], &info["creation_path"]), (&json!(90), &json!("kv/app")));
     let hash = info["token"].as_str().unwrap();
     assert!(hash.starts_with("hmac-sha256:") && response["response"].get("data").is_none(), "{response}");
-    // Whoever opens it is seen by the same hash, and so is whoever tries again.
+    // The request that opens it has the same hash, and so has one that tries again.
     for entry in [opening, opened] {
         assert_eq!(entry["auth"]["client_token"], hash);
         assert_eq!(entry["auth"]["policies"], json!(["response-wrapping"]));

@@ -1,6 +1,9 @@
 //! The published JSON Schema of a line, docs/entry.schema.json, applied to every line that a test emits or reads: the keywords
-//! that the schema uses, and a panic at any other. Tests alone depend on this crate, on every level.
+//! that the schema uses, and a panic at any other; and how tests keep generated documents. Tests alone depend on this crate, on
+//! every level.
 //! Never in it: the product's register, from which the schema is generated, or any other crate of the product.
+
+pub mod documents;
 
 use std::collections::HashMap;
 use std::io::Write as _;

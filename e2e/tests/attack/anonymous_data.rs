@@ -111,7 +111,7 @@ fn no_hash_of_a_guess_is_in_the_log() {
         }
         seen = text.len();
     }
-    assert!(found.is_empty(), "whoever reads the log can try guesses by {found:?}");
+    assert!(found.is_empty(), "a reader of the log can try guesses by {found:?}");
 }
 
 #[test]

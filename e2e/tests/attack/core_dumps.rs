@@ -14,7 +14,7 @@ fn the_memory_of_a_server_is_in_no_core_dump() {
         limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit of core dumps");
     let words: Vec<&str> = core.split_whitespace().collect();
     assert_eq!(words[4..6], ["0", "0"], "{core}");
-    // What cannot be dumped belongs to root in /proc, whoever runs it (proc(5)).
+    // What cannot be dumped belongs to root in /proc, whichever user runs it (proc(5)).
     let memory = fs::metadata(format!("/proc/{}/mem", server.pid())).expect("its memory");
     assert_eq!((memory.uid(), memory.gid()), (0, 0));
 }

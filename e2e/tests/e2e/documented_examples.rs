@@ -31,7 +31,7 @@ fn keep_a_secret(shell: &Shell) {
     assert_eq!(got, SECRET);
 }
 
-/// Waits until each of these logs has so many such responses: of several devices one is enough for an answer.
+/// Waits until each of these logs has this number of such responses: of several devices one is enough for an answer.
 fn wait_for_responses(logs: &[&Path], count: usize, is_one: impl Fn(&Value) -> bool) {
     let counted = |entry: &Value| entry["type"] == "response" && is_one(&entry["request"]);
     let has = |log: &Path| log::lines(log).iter().filter(|entry| counted(entry)).count() == count;

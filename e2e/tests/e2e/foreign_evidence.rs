@@ -2,14 +2,15 @@
 //! tlog-tiles logs, and a witness. `.ci/clients` installs them.
 //! Never in it: code of the server's own verification.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use onrecord_e2e::load::{self, Load};
 use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
+use onrecord_e2e::wait;
 use rustix::process::Signal;
 
 /// A tool that `.ci/clients` built; `None`, after a notice, where it did not. With `ONRECORD_REQUIRE_CLIENTS` that is a failure.
@@ -93,7 +94,10 @@ impl Written {
 /// The key of the only device.
 fn verifier_key(server: &Server) -> String {
     let answer = server.call("GET", "sys/audit-log/keys", None).json();
-    answer["data"]["keys"][0]["verifier_key"].as_str().unwrap_or_else(|| panic!("a key in {answer}")).to_owned()
+    answer["data"]["keys"][0]["verifier_key"]
+        .as_str()
+        .unwrap_or_else(|| panic!("a key in {answer}"))
+        .to_owned()
 }
 
 #[test]
@@ -128,20 +132,22 @@ fn the_checker_of_tiled_logs_accepts_the_tree_and_finds_a_changed_tile() {
     let run = || {
         let url = format!("file://{}", written.folder().display());
         Command::new(&fsck)
-            .args(["-ui=false", "-v=1", "-storage_url", &url, "-public_key"])
+            // With a single worker it waits for ever after a tile that is wrong.
+            .args(["-ui=false", "-v=1", "-N=4", "-storage_url", &url, "-public_key"])
             .arg(written.key_file())
             .output()
             .expect("it runs")
     };
     let good = said(&run());
-    assert!(good.contains("Completed ranges") && !good.contains("fsck failed"), "{good}");
+    let is_good = !good.contains("fsck failed") && !good.contains("Invalid");
+    assert!(is_good && good.contains("Completed ranges"), "{good}");
 
     let tile = written.folder().join("tile/0/000");
     let mut bytes = std::fs::read(&tile).expect("readable");
     bytes[77] ^= 1;
     std::fs::write(&tile, bytes).expect("written");
     let bad = said(&run());
-    assert!(bad.contains("fsck failed"), "{bad}");
+    assert!(bad.contains("fsck failed") && bad.contains("Invalid"), "{bad}");
 }
 
 #[test]
@@ -166,7 +172,8 @@ fn openssl_verifies_the_time_stamp_of_an_anchored_checkpoint() {
 
     time_stamp_authority(&place);
     let openssl = |args: &[&str]| {
-        let output = Command::new("openssl").args(args).current_dir(place.dir()).output().expect("openssl runs");
+        let output =
+            Command::new("openssl").args(args).current_dir(place.dir()).output().expect("openssl runs");
         (output.status.success(), said(&output))
     };
     let (query, reply) = (query.display().to_string(), reply.display().to_string());
@@ -190,10 +197,155 @@ fn time_stamp_authority(place: &Place) {
     std::fs::write(place.path("tsa.cnf"), config).expect("written");
     std::fs::write(place.path("serial"), "01\n").expect("written");
     let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.pem", "-days", "2"])
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.pem",
+            "-days", "2",
+        ])
         .args(["-subj", "/CN=time.example", "-addext", "extendedKeyUsage=critical,timeStamping"])
         .current_dir(place.dir())
         .output()
         .expect("openssl runs");
     assert!(output.status.success(), "{}", said(&output));
+}
+
+/// A program of a test, which ends with it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A litewitness with a key in an agent of its own.
+struct Witness {
+    url: String,
+    verifier_key: String,
+    database: PathBuf,
+    _processes: [Running; 2],
+}
+
+impl Witness {
+    fn start(program: &Path, folder: &Path) -> Self {
+        let run = |name: &str, args: &[&str]| {
+            let output = Command::new(name).args(args).env("SSH_AUTH_SOCK", folder.join("agent")).output();
+            let output = output.expect("it runs");
+            assert!(output.status.success(), "{name}: {}", said(&output));
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let (key, socket) = (folder.join("key").display().to_string(), folder.join("agent"));
+        run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &key]);
+        let mut agent = Command::new("ssh-agent");
+        let agent = agent.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().expect("it starts");
+        let agent = Running(agent);
+        wait::eventually("the agent listens", || socket.exists());
+        run("ssh-add", &["-q", &key]);
+        let printed = run("ssh-keygen", &["-l", "-f", &format!("{key}.pub")]);
+        let fingerprint = printed.split(' ').nth(1).expect("a fingerprint").to_owned();
+        // It cannot be told to choose one itself.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let address = free.expect("a free port").to_string();
+        let database = folder.join("witness.db");
+        let mut program = Command::new(program);
+        program.args([
+            "-name",
+            "witness.example/w1",
+            "-key",
+            &fingerprint,
+            "-listen",
+            &address,
+            "-ssh-agent",
+        ]);
+        program.arg(&socket).arg("-db").arg(&database).stderr(Stdio::piped());
+        let mut witness = program.spawn().expect("it starts");
+        let mut log = BufReader::new(witness.stderr.take().expect("piped"));
+        let witness = Running(witness);
+        let mut line = String::new();
+        let verifier_key = loop {
+            line.clear();
+            assert!(log.read_line(&mut line).expect("readable") > 0, "it ended");
+            if let Some((_, key)) = line.trim().split_once("vkey=") {
+                break key.to_owned();
+            }
+        };
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { url: format!("http://{address}"), verifier_key, database, _processes: [agent, witness] }
+    }
+}
+
+#[test]
+fn a_witness_cosigns_each_log_and_refuses_one_that_was_rolled_back() {
+    let (Some(litewitness), Some(check)) = (tool("litewitness"), tool("evidence-check")) else { return };
+    let place = Place::new();
+    let witness = Witness::start(&litewitness, &place.folder("witness"));
+    let mut server = place.embedded(&format!(
+        "audit {{\n  origin = \"example.com/test\"\n  witness \"w1\" {{\n    url = \"{}\"\n    verifier_key = \"{}\"\n  }}\n}}",
+        witness.url, witness.verifier_key
+    ));
+    let unseal_key = server.open_up();
+    let token = server.token.clone();
+    let log = place.path("audit.log");
+    server.enable_file("file", &log);
+    let key = verifier_key(&server);
+    let added = Command::new(&check)
+        .arg("add-log")
+        .arg(&witness.database)
+        .args(["example.com/test/file", &key])
+        .output();
+    let added = added.expect("it runs");
+    assert!(added.status.success(), "{}", said(&added));
+
+    let of_witness = |server: &Server| server.device("file/")["evidence"]["witnesses"]["w1"].clone();
+    let cosigned = |server: &Server| of_witness(server)["size"].as_u64().unwrap_or(0);
+    server.eventually("the witness cosigns", || cosigned(&server) > 0);
+    assert!(server.stop(), "it stops well");
+    let folder = place.path("audit.log.tlog");
+    let verify = |since: &Path| {
+        Command::new(onrecord_e2e::process::binary())
+            .args(["log", "verify", &format!("-key={key}"), &format!("-witness={}", witness.verifier_key)])
+            .arg(format!("-since={}", since.display()))
+            .arg(&log)
+            .output()
+            .expect("it runs")
+    };
+    let output = verify(&folder.join("cosigned.w1"));
+    assert!(output.status.success(), "{}", said(&output));
+
+    // What an attacker puts back later: the log, its tree, and all that the witness has signed until now.
+    let old_length = std::fs::metadata(&log).expect("a log").len();
+    let old = place.path("old.tlog");
+    copy_folder(&folder, &old);
+    let before = u64::try_from(log::lines(&log).len()).expect("a count");
+    server = place.restart(&unseal_key, token.clone());
+    server.eventually("the witness cosigns more", || {
+        assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
+        cosigned(&server) > before
+    });
+    assert!(server.stop(), "it stops well");
+    let kept = place.path("kept-elsewhere");
+    std::fs::copy(folder.join("cosigned.w1"), &kept).expect("copied");
+    std::fs::File::options().write(true).open(&log).and_then(|log| log.set_len(old_length)).expect("cut");
+    std::fs::remove_dir_all(&folder).expect("removed");
+    copy_folder(&old, &folder);
+    let output = verify(&kept);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+
+    server = place.restart(&unseal_key, token);
+    assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
+    server.wait_for_log("A WITNESS REFUSES A CHECKPOINT");
+    server.eventually("its state says so", || of_witness(&server)["contradiction"] == true);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("copied");
+        }
+    }
 }

@@ -2,26 +2,13 @@
 //! Never in it: prose of the documents.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use onrecord_entry::register::{REGISTER, Row, Treatment};
+use onrecord_schema::documents;
 use onrecord_value::{Object, Value, json, object};
 
 const BEGIN: &str = "<!-- generated: ONRECORD_REGENERATE=1 cargo test -p onrecord-entry --test entry -->\n";
 const END: &str = "<!-- end -->\n";
-
-fn document(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
-}
-
-/// Compares a document with what it should be, or writes it.
-fn check(name: &str, expected: &str) {
-    if std::env::var_os("ONRECORD_REGENERATE").is_some() {
-        std::fs::write(document(name), expected).unwrap();
-    }
-    let found = std::fs::read_to_string(document(name)).unwrap_or_default();
-    assert!(found == expected, "docs/{name} is stale: run this test with ONRECORD_REGENERATE=1");
-}
 
 /// The objects of the register in its order.
 fn objects() -> Vec<&'static str> {
@@ -141,10 +128,7 @@ fn pretty(value: &Value, indent: usize, out: &mut String) {
 
 #[test]
 fn the_format_document_shows_the_register_as_it_is() {
-    let found = std::fs::read_to_string(document("FORMAT.md")).unwrap();
-    let (before, rest) = found.split_once(BEGIN).expect("the mark where the table begins");
-    let (_, after) = rest.split_once(END).expect("the mark where the table ends");
-    check("FORMAT.md", &format!("{before}{BEGIN}{}\n{END}{after}", table()));
+    documents::check_part("FORMAT.md", BEGIN, END, &format!("{}\n", table()));
 }
 
 #[test]
@@ -152,7 +136,7 @@ fn the_schema_is_that_of_the_register() {
     let mut text = String::new();
     pretty(&Value::from(schema()), 0, &mut text);
     text.push('\n');
-    check("entry.schema.json", &text);
+    documents::check("entry.schema.json", &text);
     let parsed = json::parse(text.as_bytes(), json::Limits::default()).unwrap();
     assert_eq!(parsed, Value::from(schema()), "what is printed is what is meant");
 }

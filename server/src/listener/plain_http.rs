@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 /// The first line is the one that Go servers send: clients know it.
 const BODY: &str = "Client sent an HTTP request to an HTTPS server.\nUse https:// in the address.\n";
 
-/// So many bytes of the request are read and thrown away: a connection that is closed before would lose the answer.
+/// How many bytes of the request are read and thrown away: a connection that is closed before would lose the answer.
 const DISCARDED_MAX: usize = 64 * 1024;
 
 /// Whether the client's first byte is the letter of an HTTP method. A TLS handshake begins with 0x16.

@@ -1,5 +1,5 @@
 //! That a store was restored from a snapshot: a note beside the values of the restored store, until the server has put it on
-//! record. In the clear: whoever restores has no keys.
+//! record. In the clear: a restoration has no keys.
 //! Never in it: restoring, or recording.
 
 use std::fmt::Write as _;

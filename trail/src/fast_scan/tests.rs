@@ -147,6 +147,7 @@ impl Hostile {
             torn: None,
             boot: None,
             ended: false,
+            tree: None,
         };
         let entry = Entry {
             auth,

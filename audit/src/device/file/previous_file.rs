@@ -21,7 +21,7 @@ const VERSION: &str = "1";
 /// What ext4 takes for all attributes of a file is 4 KiB.
 const BEFORE_MAX: usize = 3072;
 const PATH_MAX: usize = 512;
-/// So many boots are kept: a device's reports of what an earlier boot left behind are late by very few.
+/// How many boots are kept: a device's reports of what an earlier boot left behind are late by very few.
 const RESTORED_MAX: usize = 16;
 /// In place of what is known, if something may have been before.
 const UNKNOWN: &str = "1 unknown";

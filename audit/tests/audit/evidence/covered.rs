@@ -184,6 +184,25 @@ fn no_text_of_an_entry_is_in_the_folder_and_its_files_can_be_read_as_the_log() {
 }
 
 #[test]
+fn a_log_that_was_copied_with_its_tree_goes_on() {
+    let mut log = Log::new();
+    for round in 0..3 {
+        let broker = log.start();
+        record_some(&broker, 50 + round);
+        log.end(broker);
+        // The copy has another inode and no attributes, as one from a backup.
+        let copy = log.dir.path().join("copy");
+        std::fs::copy(log.path(), &copy).unwrap();
+        std::fs::rename(copy, log.path()).unwrap();
+    }
+    let broker = log.start();
+    record_some(&broker, 1);
+    log.end(broker);
+    log.assert_covered();
+    assert!(log.reasons().is_empty(), "{:?}", log.reasons());
+}
+
+#[test]
 fn a_device_that_was_not_enabled_leaves_no_folder() {
     let log = Log::new();
     let broker = builder().rules(strict()).build_with_boot(Boot::new(1));

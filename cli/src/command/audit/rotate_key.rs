@@ -11,10 +11,7 @@ pub(crate) const COMMAND: Command =
              verified. The old key signs a note that names the new one, and the first checkpoint of each \
              device after the rotation is signed by both. Keep the note with your copies of the verifier keys.",
         )
-        .examples(&[
-            ("Rotate the key, and keep the note:", "audit rotate-key > rotation.note"),
-            ("List all keys afterwards:", "log key"),
-        ])
+        .examples(&[("Rotate the key, and keep the note:", "audit rotate-key > rotation.note")])
         .output(Output::Format);
 
 fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

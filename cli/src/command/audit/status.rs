@@ -9,6 +9,7 @@ use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, exactly,
 };
 use crate::printer::{Format, Node, plain, table, wrap};
+use crate::session::Verdict;
 use onrecord_client::Client;
 use onrecord_value::{Object, Value, object};
 
@@ -109,17 +110,21 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
         return session.print_node(&Node::from(status.clone()));
     }
     let devices = status.object("devices").cloned().unwrap_or_default();
-    let mut text = table::key_value(&rule_rows(status, devices.len()));
+    let rule = if is_met(status) && is_audited(status) { Verdict::Good } else { Verdict::Bad };
+    // The rule is the first row.
+    let mut text = session.paint_rows(&table::key_value(&rule_rows(status, devices.len())), [rule]);
     if devices.is_empty() {
         text.push_str("\n\nNo audit devices are enabled.");
     } else {
-        let rows: Vec<Vec<String>> =
-            devices.iter().filter_map(|(path, device)| Some(device_row(path, device.as_object()?))).collect();
-        text.push_str("\n\n");
-        text.push_str(&table::table(
+        let devices: Vec<(&str, &Object)> =
+            devices.iter().filter_map(|(path, device)| Some((path, device.as_object()?))).collect();
+        let rows: Vec<Vec<String>> = devices.iter().map(|(path, device)| device_row(path, device)).collect();
+        let table = table::table(
             "Path | Type | State | Since | Queue | Lag | Entries | Failures | Missed | Untold | Last Error",
             &rows,
-        ));
+        );
+        text.push_str("\n\n");
+        text.push_str(&session.paint_rows(&table, devices.iter().map(|(_, device)| verdict(device))));
     }
     if let Some(evidence) = evidence::text(&devices) {
         text.push_str("\n\n");
@@ -127,13 +132,21 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
     }
     if is_met(status) && !is_audited(status) {
         text.push_str("\n\n");
-        text.push_str(&not_audited(!devices.is_empty()));
+        text.push_str(&session.paint(Verdict::Bad, &not_audited(!devices.is_empty())));
     }
     if let Some(ahead) = status.get("storage_is_older_than").and_then(Value::as_array) {
         text.push_str("\n\n");
-        text.push_str(&older_than(ahead));
+        text.push_str(&session.paint(Verdict::Bad, &older_than(ahead)));
     }
     session.print_line(&text)
+}
+
+fn verdict(device: &Object) -> Verdict {
+    match device.str("state") {
+        Some("healthy") => Verdict::Good,
+        Some("lagging") => Verdict::Doubtful,
+        _ => Verdict::Bad,
+    }
 }
 
 /// What it means that audit logs are ahead of the storage.

@@ -9,11 +9,13 @@ use onrecord_trail::{
 use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
+use crate::session::Verdict;
 
 /// The last line: what this command cannot find.
-const BOUNDS: &str = "This finds loss; `log verify` finds forgery.";
+pub(super) const BOUNDS: &str = "This finds loss; `log verify` finds forgery.";
 
-pub(super) fn text(report: &Report, judge: Judge) -> String {
+/// Without the verdict.
+pub(super) fn text(report: &Report) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
     if !findings.is_empty() {
@@ -21,7 +23,6 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
         let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
         parts.push(lines.join("\n"));
     }
-    parts.push(format!("{}\n{BOUNDS}", verdict(report, judge)));
     parts.join("\n\n")
 }
 
@@ -208,11 +209,13 @@ fn position(at: &LinePosition) -> String {
     format!("{}, line {}, byte {}", at.source, at.line, at.offset)
 }
 
-fn verdict(report: &Report, judge: Judge) -> String {
+/// What the report comes to, in a sentence.
+pub(super) fn verdict(report: &Report, judge: Judge) -> (Verdict, &'static str) {
     if report.not_logs().next().is_some() {
-        return "Not judged: not every file is an audit log.".to_owned();
+        return (Verdict::Bad, "Not judged: not every file is an audit log.");
     }
-    let text = match (report.is_complete(judge), judge) {
+    let is_complete = report.is_complete(judge);
+    let text = match (is_complete, judge) {
         (true, Judge::EachDevice) => {
             "Complete: every entry is present, or its absence is declared by a gap entry."
         }
@@ -224,7 +227,7 @@ fn verdict(report: &Report, judge: Judge) -> String {
             "Incomplete: entries are missing on all devices, and no gap entry declares them."
         }
     };
-    text.to_owned()
+    (if is_complete { Verdict::Good } else { Verdict::Bad }, text)
 }
 
 #[cfg(test)]
@@ -243,10 +246,8 @@ mod tests {
             let input = Input::stream("a\nb", std::io::Cursor::new(log));
             let report = check(vec![input], &Options::default(), &mut |_| {}).unwrap();
             assert_eq!(not_logs(&report), format!("a\\nb is not an audit log: {why}."));
-            let shown = text(&report, Judge::EachDevice);
-            let end =
-                "Not judged: not every file is an audit log.\nThis finds loss; `log verify` finds forgery.";
-            assert!(shown.ends_with(end), "{shown}");
+            let judged = verdict(&report, Judge::EachDevice);
+            assert_eq!(judged, (Verdict::Bad, "Not judged: not every file is an audit log."));
         }
     }
 
@@ -263,7 +264,7 @@ mod tests {
         let input = Input::stream("a\u{1b}]0;log\u{7}", std::io::Cursor::new(log));
         let options = Options { answered: vec!["three\u{1b}".to_owned()], ..Options::default() };
         let report = check(vec![input], &options, &mut |_| {}).unwrap();
-        let shown = text(&report, Judge::EachDevice);
+        let shown = text(&report);
         assert!(shown.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{shown:?}");
         assert!(
             shown.contains(r"Request \u{1b}[2J\u{9b}31mone\nComplete: \u{202e}every has no response entry"),

@@ -5,7 +5,7 @@
 use crate::command::{CommandResult, Session};
 use crate::print_response;
 use crate::printer::{Node, plain};
-use onrecord_value::Object;
+use onrecord_value::{Object, Value};
 
 fn node(answer: &Object, order: &[&str]) -> Node {
     let mut node = Node::record([]);
@@ -18,6 +18,11 @@ fn node(answer: &Object, order: &[&str]) -> Node {
         node.push(key, value.clone());
     }
     node
+}
+
+/// Whether the ceremony of a status is in progress.
+pub(super) fn is_started(status: &Object) -> bool {
+    status.get("started").and_then(Value::as_bool) == Some(true)
 }
 
 pub(super) fn text(answer: &Object, key: &str) -> String {

@@ -13,6 +13,7 @@ use crate::command::server::CONFIG;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::printer::table;
 use crate::progress_bar::ProgressBar;
+use crate::session::Verdict;
 
 pub(crate) const COMMAND: Command =
     Command::new("operator diagnose", "", "Check a configuration and everything it names", run)
@@ -59,6 +60,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         found.extend(check_storage(session, &config));
     }
     let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
+    let verdicts: Vec<Verdict> = found.iter().map(|finding| verdict(finding.status)).collect();
     let (mut rows, mut checks) = (Vec::new(), Vec::new());
     for Finding { check, detail, status } in found {
         let result = status.as_str();
@@ -66,8 +68,17 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         rows.push(vec![result.to_owned(), check, detail]);
     }
     let table = table::table("Result | Check | Detail", &rows);
+    let table = session.paint_rows(&table, verdicts);
     session.show(&table, object! { "checks" => checks, "failed" => failed })?;
     Ok(u8::from(failed))
+}
+
+const fn verdict(status: CheckStatus) -> Verdict {
+    match status {
+        CheckStatus::Ok => Verdict::Good,
+        CheckStatus::Warn => Verdict::Doubtful,
+        CheckStatus::Fail => Verdict::Bad,
+    }
 }
 
 fn check_storage(session: &mut Session<'_>, config: &[PathBuf]) -> Vec<Finding> {

@@ -71,7 +71,7 @@ fn generate_root(session: &mut Session<'_>, invocation: &Invocation) -> CommandR
         return show(session, &status);
     }
     let status = session.call(client.plain().ceremony_status(Ceremony::GenerateRoot), read)?;
-    if status.get("started").and_then(Value::as_bool) != Some(true) {
+    if !answer::is_started(&status) {
         let program = &session.process.program;
         return Err(Failure::usage(format!(
             "No root generation is in progress. Start one by running \"{program} operator generate-root -init\"."

@@ -1,7 +1,7 @@
 //! `operator rekey` and `operator rotate-keys`: new key shares from the holders of the old ones.
 //! Never in it: how shares are made.
 
-use crate::command::operator::answer::{print, text};
+use crate::command::operator::answer::{is_started, print, text};
 use crate::command::operator::key_share;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::printer::{Format, plain, table, wrap};
@@ -131,7 +131,7 @@ fn begin(
     };
     let status = session.call(client.ceremony_begin(spelling.change, body), "Error initializing rekey: ")?;
     if session.format == Format::Table && session.field.is_none() && !verify {
-        let text = "WARNING! The new key shares are printed once, to whoever gives the last of the old ones, and are in \
+        let text = "WARNING! The new key shares are printed once, when the last of the old ones is given, and are in \
                     force at once. If they are lost, so is the data. To be safe, cancel this and begin again with -verify.";
         session.warn(&format!("{}\n", wrap(text, 78).join("\n")))?;
     }
@@ -147,7 +147,7 @@ fn give(
     let verify = invocation.is_set("verify");
     let ceremony = if verify { spelling.verification } else { spelling.change };
     let status = session.call(client.plain().ceremony_status(ceremony), "Error getting rekey status: ")?;
-    if status.get("started").and_then(Value::as_bool) != Some(true) {
+    if !is_started(&status) {
         let (program, words) = (&session.process.program, spelling.words);
         return Err(Failure::usage(format!(
             "No rekey is in progress. Start one by running \"{program} {words} -init\"."
@@ -186,7 +186,7 @@ const KEYS: [&str; 13] = [
 fn show(session: &mut Session<'_>, status: &Object, verify: bool) -> CommandResult {
     print(session, status, &KEYS, || {
         let mut rows = vec![("Nonce", text(status, "nonce")), ("Started", text(status, "started"))];
-        if status.get("started").and_then(Value::as_bool) == Some(true) {
+        if is_started(status) {
             rows.extend(progress(status, verify));
         }
         let rows: Vec<_> = rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -258,7 +258,7 @@ fn encrypted((ciphertext, version): (String, u64)) -> Object {
     object! { "ciphertext" => ciphertext, "key_version" => version }
 }
 
-/// About how long an operation takes on so many items.
+/// About how long an operation takes on this number of items.
 pub(super) fn cost(key: &Key, operation: Operation, items: usize) -> u64 {
     key.key_type.micros(operation).saturating_mul(items as u64)
 }

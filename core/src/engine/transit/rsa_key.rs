@@ -42,11 +42,11 @@ pub(super) enum Salt {
     Auto,
     /// As long as the hash.
     Hash,
-    /// So many bytes.
+    /// How many bytes it has.
     Bytes(usize),
 }
 
-/// A new private key of so many bits, as PKCS#8.
+/// A new private key with this number of bits, as PKCS#8.
 pub(in crate::engine) fn generate(bits: u32) -> Option<SecretBytes> {
     let size = match bits {
         2048 => KeySize::Rsa2048,
@@ -62,7 +62,7 @@ fn pkcs8_of(pair: &KeyPair) -> Option<SecretBytes> {
     Some(SecretBytes::new(der.as_ref().to_vec()))
 }
 
-/// A private key that came as PKCS#8 or PKCS#1, as PKCS#8, if it has so many bits.
+/// A private key that came as PKCS#8 or PKCS#1, as PKCS#8, if it has this number of bits.
 pub(in crate::engine) fn import(bits: u32, der: &[u8]) -> Option<SecretBytes> {
     let pair = KeyPair::from_pkcs8(der).or_else(|_| KeyPair::from_der(der)).ok()?;
     let pkcs8 = pkcs8_of(&pair)?;
@@ -83,7 +83,7 @@ pub(super) fn import_public(der: &[u8]) -> Option<Vec<u8>> {
     Some(der.as_ref().to_vec())
 }
 
-/// Whether bytes are a public key of so many bits.
+/// Whether bytes are a public key with this number of bits.
 pub(in crate::engine) fn is_public(bits: u32, spki: &[u8]) -> bool {
     let length = PublicEncryptingKey::from_der(spki).ok().map(|key| key.key_size_bits());
     length.and_then(|length| u32::try_from(length).ok()) == Some(bits)
@@ -211,7 +211,7 @@ impl RsaPublic {
     }
 }
 
-/// The longest salt of a PSS signature by a key of so many bytes, whose bits are a multiple of 8.
+/// The longest salt of a PSS signature by a key with this number of bytes, whose bits are a multiple of 8.
 pub(super) fn most_salt_bytes(key_bytes: usize, algorithm: HashAlgorithm) -> Option<usize> {
     key_bytes.checked_sub(algorithm.len() + 2)
 }

@@ -99,7 +99,7 @@ async fn whatever_is_wrong_a_refused_login_is_answered_alike() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_secret_id_with_one_use_logs_in_once_of_fifty_at_once() {
-    // A login that fails is a refused request: of one address, a server takes so many a second.
+    // A login that fails is a refused request: a server takes a limited number of those a second from one address.
     let world = TestServer::with(Settings { unauthenticated_rate_limit: 0, ..Settings::default() }).await;
     root(&world, 204, "POST", "sys/auth/in", json!({"type": "approle"})).await;
     let open = json!({"user_lockout_config": {"lockout_disable": true}});

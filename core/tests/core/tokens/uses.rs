@@ -7,7 +7,7 @@ use crate::kit::{TestServer, ask};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_token_with_one_use_is_good_for_one_request_of_fifty_at_once() {
-    // A request with a token that is used up is refused: of one address, a server takes so many a second.
+    // A request with a token that is used up is refused: a server takes a limited number of those a second from one address.
     let world = TestServer::with(Settings { unauthenticated_rate_limit: 0, ..Settings::default() }).await;
     for round in 0..40 {
         let made = world.root("POST", "auth/token/create", Some(json!({"num_uses": 1}))).await;

@@ -99,7 +99,7 @@ pub enum RestoreError {
     /// The snapshot was made by a server with other keys than the store in the directory.
     #[error(
         "the snapshot has other keys than the store in {}: it is of another server, or of this one before it was initialised \
-         anew. With -force it is restored nevertheless; the key shares of the snapshot's server unseal it then",
+         again. With -force it is restored nevertheless; the key shares of the snapshot's server unseal it then",
         .0.display()
     )]
     OtherKeys(PathBuf),
