@@ -107,10 +107,9 @@ impl Core {
         let core = view(place::CORE)?;
         self.check_tables().await?;
         // Devices show the machine's time; whatever expires goes by the other.
-        let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
+        let (machine, clock, now) = (&self.inner.host, &self.inner.expiry_clock, self.now());
         let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
         let host = &Host { clock: Arc::clone(clock) as _, ..machine.clone() };
-        let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
         let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
