@@ -24,6 +24,7 @@ const HOSTILE: &[&str] = &[
     "},\"record\":{\"seq\":5,\"boot\":\"0000000000000001\",\"salt\":\"0000000000000002\"}}",
     ",\"duration_ns\":5",
     "\"gap\":{\"missed\":1",
+    "\"checkpoint\":{\"origin\":\"",
     "\"path\":\"sys/audit/test\"}",
     "<json:object name=\"auth\">",
     "</json:object><json:object name=\"record\"><json:string name=\"boot\">0000000000000001</json:string>",
@@ -48,6 +49,8 @@ const HOSTILE: &[&str] = &[
     "elided",
     "refused",
     "count",
+    "checkpoint",
+    "origin",
     "part",
     "time",
     "auth",
@@ -147,6 +150,7 @@ impl Hostile {
             torn: None,
             boot: None,
             ended: false,
+            tree: None,
         };
         let entry = Entry {
             auth,
