@@ -123,11 +123,7 @@ impl Core {
         let operations = Operations::load(&core, &self.inner.acts).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
-        let broker = Broker::builder()
-            .rules(audit.rules.clone())
-            .clock(Arc::clone(&machine.clock))
-            .observer(Arc::clone(&log) as _)
-            .build_with_boot(boot);
+        let broker = self.broker(&audit, &log, boot);
         let log_keys = self.load_log_keys(&view(place::AUDIT)?, &cluster, &audit).await?;
         let (kinds, keys) = (settings.device_kinds.clone(), Arc::clone(&log_keys));
         let loaded =
@@ -174,6 +170,15 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    /// A broker without devices, with the rules of the configuration.
+    fn broker(&self, audit: &AuditSettings, log: &Arc<devices::Log>, boot: Boot) -> Broker {
+        Broker::builder()
+            .rules(audit.rules.clone())
+            .clock(Arc::clone(&self.inner.host.clock))
+            .observer(Arc::clone(log) as _)
+            .build_with_boot(boot)
     }
 
     /// Tokens, leases, and the quotas that count them.
