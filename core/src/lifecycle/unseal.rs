@@ -124,11 +124,10 @@ impl Core {
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = self.broker(&audit, &log, boot);
-        let log_keys = self.load_log_keys(&view(place::AUDIT)?, &cluster, &audit).await?;
-        let (kinds, keys) = (settings.device_kinds.clone(), Arc::clone(&log_keys));
+        let (table, kinds) = (view(place::AUDIT)?, settings.device_kinds.clone());
+        let log_keys = self.load_log_keys(&table, &cluster, &audit).await?;
         let loaded =
-            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, keys, Arc::clone(&audit), &broker)
-                .await;
+            Devices::load(table, machine.clone(), kinds, log_keys, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         let logs_ahead = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
@@ -140,8 +139,8 @@ impl Core {
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
+            log_keys: devices.log_keys(),
             devices,
-            log_keys,
             audited_headers,
             mounts,
             tokens,
