@@ -83,5 +83,6 @@ pub(crate) const WARN_AT_ROOT: Template =
 pub(crate) const WARN_UNKNOWN_OPTION: Template =
     Template::new("An option of the audit device is not known and has no effect");
 pub(crate) const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");
+pub(crate) const WARN_NO_BARCODE: Template = Template::new("no barcode was drawn");
 pub(crate) const WARN_TIDY: Template = Template::new("the certificates were tidied");
 pub(crate) const WARN_KEY_EXISTS: Template = Template::new("the key already existed");

@@ -19,8 +19,9 @@ use crate::outcome::Refusal;
 use crate::request::{Request, TlsIdentity};
 use crate::wrapping;
 
-/// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
-pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Request {
+/// Captures an exchange. What is wrong with it becomes the request's refusal. None: it is refused unread, because it has no
+/// token and its peer has sent too many requests that were refused.
+pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Option<Request> {
     let started = unsealed.host.clock.monotonic();
     let received = unsealed.host.clock.now();
     let Exchange {
@@ -33,6 +34,11 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         client_certificate_serial,
         client_certificates,
     } = exchange;
+    let seen = Seen::of(&headers);
+    let may_have_token = seen.token.is_some() || wrapping::may_have_token_in_body(&target);
+    if !may_have_token && unsealed.refusals.refuse_unread(unsealed, peer.as_ref()) {
+        return None;
+    }
     let shown = client_certificate_serial.is_some() || client_certificates.is_some();
     let client_identity = shown.then(|| {
         Box::new(TlsIdentity { serial: client_certificate_serial, certificates: client_certificates })
@@ -41,7 +47,6 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         Target::Api(path) => (path, false),
         Target::Outside(path) => (path, true),
     };
-    let seen = Seen::of(&headers);
     // Without an id its entries could not be told from others': nothing is done then.
     let id = unsealed.host.entropy.uuid();
     let nameless = id.is_err();
@@ -86,12 +91,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
     wrapping::adopt_token(&mut request);
     request.refusal = refusal.map(Box::new);
     request.headers = headers;
-    request
-}
-
-/// Whether headers have a token, valid or not.
-pub(crate) fn has_token(headers: &Headers) -> bool {
-    Seen::of(headers).token.is_some()
+    Some(request)
 }
 
 /// What the headers say that matters here, found in one pass.

@@ -11,6 +11,7 @@ use crate::outcome::{Outcome, Refusal};
 use crate::request::Request;
 use crate::route::RouteMatch;
 use crate::tokens::Reservation;
+use crate::trace_context::TraceContext;
 
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) caller: &'a Reservation,
     pub(crate) route: &'a RouteMatch,
     pub(crate) verdict: Verdict<'a>,
+    /// The trace that the client says the request belongs to.
+    pub(crate) trace: Option<TraceContext<'a>>,
 }
 
 impl RequestContext<'_> {

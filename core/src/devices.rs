@@ -174,6 +174,11 @@ impl Devices {
         self.table.get()
     }
 
+    /// What signs the checkpoints of the devices' logs.
+    pub(crate) fn log_keys(&self) -> Arc<LogKeys> {
+        Arc::clone(&self.log_keys)
+    }
+
     /// The rule and the API's limits, as they are now.
     pub fn settings(&self) -> Arc<AuditSettings> {
         self.settings.get()

@@ -24,6 +24,7 @@ pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
 pub(crate) mod tools;
+pub(crate) mod totp;
 pub(crate) mod transit;
 pub(crate) mod unsealed;
 pub(crate) mod userpass;

@@ -2,10 +2,12 @@
 //! Never in it: what a kind is (`kind`), or what an engine does (`engine`).
 
 use crate::engine::kind::{EngineKind, Kinds};
-use crate::engine::{approle, cert, cubbyhole, identity, jwt, kv1, kv2, pki, sys, token, transit, userpass};
+use crate::engine::{
+    approle, cert, cubbyhole, identity, jwt, kv1, kv2, pki, sys, token, totp, transit, userpass,
+};
 
 /// The built-in kinds. Of several versions the first is the default.
-static BUILTIN: [&EngineKind; 12] = [
+static BUILTIN: [&EngineKind; 13] = [
     &sys::KIND,
     &cubbyhole::KIND,
     &token::KIND,
@@ -13,6 +15,7 @@ static BUILTIN: [&EngineKind; 12] = [
     &kv2::KIND,
     &transit::KIND,
     &pki::KIND,
+    &totp::KIND,
     &userpass::KIND,
     &approle::KIND,
     &cert::KIND,

@@ -98,7 +98,7 @@ impl LogKeys {
                 let public = Ed25519Key::from_seed(&*seed)?.public_key();
                 let keys = vec![LogKey { public, created: now, retired: None, note: None }];
                 let mut batch = Batch::new();
-                stored::put(&view, &mut batch, &*seed, &keys)?;
+                stored::put(&view, &mut batch, &seed, &keys)?;
                 view.commit(batch).await.map_err(BarrierError::from)?;
                 (seed, keys)
             }
@@ -142,7 +142,7 @@ impl LogKeys {
         }
         keys.push(LogKey { public: new.public_key(), created: now, retired: None, note: Some(note.clone()) });
         let mut batch = Batch::new();
-        stored::put(&self.view, &mut batch, &*seed, &keys)?;
+        stored::put(&self.view, &mut batch, &seed, &keys)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         self.set(State { private: Some(Private::new(new, Some(old))), keys });
         tracing::info!(

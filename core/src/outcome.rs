@@ -127,6 +127,15 @@ impl Outcome {
         Self::Reply(Box::new(Reply { data: Some(data), ..Reply::default() }))
     }
 
+    /// The same with a warning for the client, if there is one. A refusal stays as it is.
+    #[must_use]
+    pub(crate) fn with_warning(mut self, warning: Option<Warning>) -> Self {
+        if let Self::Reply(reply) = &mut self {
+            reply.warnings.extend(warning);
+        }
+        self
+    }
+
     /// 404 without text: nothing is stored there.
     pub fn absent() -> Self {
         Refusal { status: 404, text: None, audit_error: None, in_data: false }.into()

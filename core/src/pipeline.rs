@@ -7,35 +7,42 @@ use crate::admission::Permit;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::{act, capture, decide, record, refusals, release, route, shape, wrap};
+use crate::{act, capture, decide, record, refusals, release, route, shape, trace_context, wrap};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, permit: Arc<Permit>) -> Answer {
     // The devices' threads are woken meanwhile.
     unsealed.broker.prewake();
-    if unsealed.refusals.refuse_unread(&unsealed, &exchange) {
+    // 1. What does the client ask? Without a token, and beyond its peer's rate, nobody reads it.
+    let Some(mut request) = capture::capture(&unsealed, *exchange, permit) else {
         return Answer::over_rate();
-    }
-    // 1. What does the client ask?
-    let mut request = capture::capture(&unsealed, *exchange, permit);
+    };
     // 2. Who asks? One use of the token is reserved.
     let caller = unsealed.tokens.reserve(&request).await;
     // 3. Where does it go, and does the key exist?
     let route = route::route(&unsealed, &mut request, &caller).await;
     // 4. May it?
     let verdict = decide::decide(&request, &caller, &route);
-    let context =
-        RequestContext { unsealed: &unsealed, request: &request, caller: &caller, route: &route, verdict };
+    let trace = trace_context::of(&request.headers);
+    let context = RequestContext {
+        unsealed: &unsealed,
+        request: &request,
+        caller: &caller,
+        route: &route,
+        verdict,
+        trace,
+    };
     // A peer that sends too much of what is refused is told so; one entry counts it.
     if !unsealed.refusals.admit(&context) {
         caller.release();
         return Answer::over_rate();
     }
     let has_token = caller.authenticated().is_some();
-    if let Err(seconds) = unsealed.quotas.admit(&request, has_token) {
+    if let Err(seconds) = unsealed.quotas.admit(&request, &route, has_token) {
         refusals::count_over_quota(&context);
         caller.release();
-        return Answer::over_quota(&request.path, seconds).with_rate_limit(unsealed.quotas.left(&request));
+        let left = unsealed.quotas.left(&request, &route);
+        return Answer::over_quota(&request.path, seconds).with_rate_limit(left);
     }
     // 5. On record, before anything is done.
     let recorded = match record::request(&context).await {
@@ -59,5 +66,5 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 9. Released, or withheld with all that was issued in it.
     let ceremony = route.is_ceremony().then_some(&request);
     let released = release::release(&unsealed, ceremony, caller, outcome, shaped, proof).await;
-    released.with_rate_limit(unsealed.quotas.left(&request))
+    released.with_rate_limit(unsealed.quotas.left(&request, &route))
 }

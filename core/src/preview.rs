@@ -16,7 +16,7 @@ use crate::engine::{fields, sys};
 use crate::exchange::{Exchange, Headers, Received, Shaped, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::routes::Recording;
-use crate::{capture, record, route, shape};
+use crate::{capture, record, route, shape, trace_context};
 
 /// What a query escapes: all but the unreserved characters (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -48,10 +48,13 @@ async fn preview(asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
         let Recording::Exempt(reason, _) = route.recording else { return Err(Refusal::internal()) };
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
-    let mut request = capture::capture(unsealed, exchange, Arc::clone(&asked.request.permit));
+    // It has the headers of a request with a token: it is never refused unread.
+    let request = capture::capture(unsealed, exchange, Arc::clone(&asked.request.permit));
+    let mut request = request.ok_or_else(Refusal::internal)?;
     let route = route::route(unsealed, &mut request, asked.caller).await;
     let verdict = decide::decide(&request, asked.caller, &route);
-    let context = RequestContext { request: &request, route: &route, verdict, ..*asked };
+    let trace = trace_context::of(&request.headers);
+    let context = RequestContext { request: &request, route: &route, verdict, trace, ..*asked };
     let recorded = record::request_entry(&context, |entry| unsealed.broker.preview(entry));
     let mut data = object! {
         "allowed" => request.refusal.is_none() && verdict.allowed(),

@@ -16,6 +16,7 @@ use crate::leases::Leases;
 use crate::network::Network;
 use crate::rate::Rate;
 use crate::request::Request;
+use crate::route::RouteMatch;
 use crate::stored::Record as _;
 
 /// Where they are stored, below the core's own prefix.
@@ -162,18 +163,18 @@ impl Quotas {
     }
 
     /// Takes a request from the quota that it counts for. If that has none left: after how many seconds it has.
-    pub(crate) fn admit(&self, request: &Request, has_token: bool) -> Result<(), u64> {
+    pub(crate) fn admit(&self, request: &Request, route: &RouteMatch, has_token: bool) -> Result<(), u64> {
         let active = self.active.get();
         let is_own = has_token && request.path.starts_with(OWN);
-        let Some(limit) = active.limit(&request.path).filter(|_| !is_own) else { return Ok(()) };
+        let Some(limit) = active.limit(request, route).filter(|_| !is_own) else { return Ok(()) };
         let network = Some(Network::of_client(request.peer.as_ref()));
         limit.rate.try_take(network, request.started).map(drop).map_err(seconds)
     }
 
     /// What is left of the quota that a request counts for, where answers are to say so.
-    pub(crate) fn left(&self, request: &Request) -> Option<Box<RateLimit>> {
+    pub(crate) fn left(&self, request: &Request, route: &RouteMatch) -> Option<Box<RateLimit>> {
         let active = self.active.get();
-        let limit = active.limit(&request.path).filter(|_| active.table.config.response_headers)?;
+        let limit = active.limit(request, route).filter(|_| active.table.config.response_headers)?;
         let network = Some(Network::of_client(request.peer.as_ref()));
         let (remaining, reset) = match limit.rate.left(network, request.started) {
             Ok(left) => (left.requests, seconds(left.full_in)),
@@ -184,10 +185,18 @@ impl Quotas {
 }
 
 impl Active {
-    /// The limit of requests to a path, unless it is exempt.
-    fn limit(&self, path: &str) -> Option<&Limit> {
-        let limit = self.limits.iter().find(|limit| covers(&limit.quota.path, path))?;
-        let is_exempt = self.table.config.exempt_paths.iter().any(|exempt| covers(exempt, path));
+    /// The limit that a request counts for, unless its path is exempt. Another spelling of a path counts as the usual one: a
+    /// client does not get around a quota with capital letters.
+    fn limit(&self, request: &Request, route: &RouteMatch) -> Option<&Limit> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        let usual = route.canonical(&request.path);
+        let is_covered = |pattern: &str| {
+            covers(pattern, &request.path) || usual.as_deref().is_some_and(|usual| covers(pattern, usual))
+        };
+        let limit = self.limits.iter().find(|limit| is_covered(&limit.quota.path))?;
+        let is_exempt = self.table.config.exempt_paths.iter().any(|exempt| is_covered(exempt));
         (!is_exempt).then_some(&**limit)
     }
 }

@@ -26,7 +26,6 @@ use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
 use crate::token::{Entry as StoredToken, TokenKind, Wrapped};
 use crate::tokens::Caller;
-use crate::trace_context;
 
 pub(crate) use bare::not_stored;
 pub(crate) use refused::refused;
@@ -287,7 +286,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     let mount = context.route.mount.as_deref();
     let known = context.caller.authenticated();
     let stated = request.peer.as_ref().map_or(("", 0), Peer::stated_client);
-    let trace = trace_context::of(&request.headers).unwrap_or_default();
+    let trace = context.trace.unwrap_or_default();
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -303,8 +302,8 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         client_certificate_serial_number: Clear::new(request.certificate_serial()),
         client_address: Clear::new(stated.0),
         client_port: stated.1,
-        trace_id: Clear::new(trace.trace_id),
-        parent_id: Clear::new(trace.parent_id),
+        trace_id: Clear::new(trace.trace_id()),
+        parent_id: Clear::new(trace.parent_id()),
         wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()

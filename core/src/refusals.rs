@@ -4,15 +4,13 @@
 
 mod counts;
 
-use crate::capture;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::unsealed::Unsealed;
-use crate::exchange::Exchange;
+use crate::exchange::Peer;
 use crate::network::Network;
 use crate::rate::Rate;
 use crate::tokens::Reservation;
-use crate::wrapping;
 
 pub(crate) use self::counts::{Count, Counts, Reason, Taken};
 
@@ -29,14 +27,11 @@ impl Refusals {
         Self { rate: Rate::new(per_second), counts: Counts::default() }
     }
 
-    /// Whether a request is refused unread: it has no token, so it will count as refused, and its peer has sent too many of those.
+    /// Whether a request without a token is refused unread: it will count as refused, and its peer has sent too many of those.
     /// To parse its body would be work that anybody can ask for.
-    pub(crate) fn refuse_unread(&self, unsealed: &Unsealed, exchange: &Exchange) -> bool {
+    pub(crate) fn refuse_unread(&self, unsealed: &Unsealed, peer: Option<&Peer>) -> bool {
         let Some(rate) = &self.rate else { return false };
-        if capture::has_token(&exchange.headers) || wrapping::may_have_token_in_body(&exchange.target) {
-            return false;
-        }
-        let network = Network::of_client(exchange.peer.as_ref());
+        let network = Network::of_client(peer);
         if !rate.is_used_up(network, unsealed.host.clock.monotonic()) {
             return false;
         }

@@ -56,6 +56,11 @@ pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &R
     route
 }
 
+/// The usual spelling of a path for the same thing.
+pub(crate) fn usual_spelling(unsealed: &Unsealed, path: &str) -> String {
+    find(unsealed, path).canonical(path).unwrap_or_else(|| path.to_owned())
+}
+
 fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
     let kinds = unsealed.mounts.kinds();
     let Some(mount) = unsealed.mounts.find(path) else {

@@ -4,13 +4,21 @@
 
 use crate::exchange::Headers;
 
-/// What a request's header says, digit by digit checked.
+/// What a request's header says, digit by digit checked: the trace's id and the caller's with a dash between. Kept over a
+/// journey, so it is small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TraceContext<'a> {
-    /// 32 lower-case hex digits, not all zero.
-    pub(crate) trace_id: &'a str,
-    /// 16 lower-case hex digits, not all zero.
-    pub(crate) parent_id: &'a str,
+pub(crate) struct TraceContext<'a>(&'a str);
+
+impl<'a> TraceContext<'a> {
+    /// 32 lower-case hex digits, not all zero; empty if there is no such header.
+    pub(crate) fn trace_id(self) -> &'a str {
+        self.0.split_once('-').map_or("", |(trace, _)| trace)
+    }
+
+    /// 16 lower-case hex digits, not all zero; empty if there is no such header.
+    pub(crate) fn parent_id(self) -> &'a str {
+        self.0.split_once('-').map_or("", |(_, parent)| parent)
+    }
 }
 
 /// What the one `traceparent` header says; none if there is no such header, more than one, or one that is not as the
@@ -25,11 +33,14 @@ pub(crate) fn of(headers: &Headers) -> Option<TraceContext<'_>> {
 fn parse(text: &str) -> Option<TraceContext<'_>> {
     let mut parts = text.splitn(5, '-');
     let version = hex(parts.next()?, 2)?;
-    let trace_id = hex(parts.next()?, 32).filter(|id| !is_zero(id))?;
-    let parent_id = hex(parts.next()?, 16).filter(|id| !is_zero(id))?;
+    hex(parts.next()?, 32).filter(|id| !is_zero(id))?;
+    hex(parts.next()?, 16).filter(|id| !is_zero(id))?;
     hex(parts.next()?, 2)?;
     let has_more = parts.next().is_some();
-    (version != "ff" && !(version == "00" && has_more)).then_some(TraceContext { trace_id, parent_id })
+    if version == "ff" || version == "00" && has_more {
+        return None;
+    }
+    text.get(3..).and_then(|rest| rest.get(..32 + 1 + 16)).map(TraceContext)
 }
 
 fn hex(text: &str, digits: usize) -> Option<&str> {
@@ -50,7 +61,10 @@ mod tests {
 
     #[test]
     fn a_header_counts_only_as_the_recommendation_wants_it() {
-        let found = Some(TraceContext { trace_id: TRACE, parent_id: SPAN });
+        let both = format!("{TRACE}-{SPAN}");
+        let found = Some(TraceContext(&both));
+        assert_eq!(found.map(|found| (found.trace_id(), found.parent_id())), Some((TRACE, SPAN)));
+        assert_eq!(TraceContext::default().parent_id(), "");
         let zero = "0".repeat(32);
         let cases = [
             (format!("00-{TRACE}-{SPAN}-01"), true),
@@ -79,7 +93,7 @@ mod tests {
         assert_eq!(of(&headers), None);
         let value = format!("00-{TRACE}-{SPAN}-01");
         headers.push("Traceparent", &value);
-        assert_eq!(of(&headers).map(|context| context.trace_id), Some(TRACE));
+        assert_eq!(of(&headers).map(TraceContext::trace_id), Some(TRACE));
         headers.push("traceparent", &value);
         assert_eq!(of(&headers), None);
     }

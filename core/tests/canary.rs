@@ -171,8 +171,12 @@ async fn the_key_of_audit_logs_is_in_nothing_that_the_server_writes() {
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            written.extend(std::fs::read(path).unwrap());
+            continue;
+        }
+        match std::fs::read(&path) {
+            Ok(bytes) => written.extend(bytes),
+            // The tree of the log is still being completed: a resource has its other name now.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", path.display()),
         }
     }
     for seed in [first, second] {
@@ -203,6 +207,7 @@ fn sources(kind: &EngineKind) -> String {
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
         ("pki", _) => vec!["engine/pki.rs", "engine/pki"],
+        ("totp", _) => vec!["engine/totp.rs", "engine/totp"],
         ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
         other => panic!("where are the sources of {other:?}?"),
     };

@@ -179,13 +179,16 @@ pub fn assert_holes_are_declared(verdict: &Verdict) {
     }
 }
 
-/// All files in a folder whose name begins like this: a log, what it was rotated to, what was torn off it.
+/// All files in a folder whose name begins like this: a log, what it was rotated to, what was torn off it. Not the folder of
+/// its tree.
 pub fn files(dir: &Path, name: &str) -> Vec<PathBuf> {
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(name));
     let entries = std::fs::read_dir(dir).expect("a folder");
-    let mut found: Vec<PathBuf> =
-        entries.map(|entry| entry.expect("an entry").path()).filter(named).collect();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| named(path) && path.is_file())
+        .collect();
     found.sort();
     found
 }

@@ -6,6 +6,7 @@
 //! most 32 bytes for each of a million lines; for a stream whose beginning is not in the tree, 32 bytes for each of its lines.
 
 mod classify;
+mod declared;
 mod kept;
 mod leaves;
 mod line_hashes;
@@ -25,7 +26,8 @@ use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
 
 use crate::check::Progress;
 use crate::input::Input;
-use classify::classify;
+use classify::{Bounds, classify};
+use declared::Declared;
 use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
 use line_hashes::LineHashes;
@@ -55,6 +57,9 @@ pub struct VerifyOptions {
     pub witnesses: Vec<VerifierKey>,
     /// Checkpoints that were kept: the tree must still have their roots.
     pub kept: Vec<KeptNote>,
+    /// Checkpoints beside the tree that witnesses may have cosigned ([`TreeFolder::cosigned`]). They count only as far as a
+    /// given witness signed them.
+    pub cosigned: Vec<KeptNote>,
     /// Logs of other devices, which have checkpoints of this one as entries.
     pub anchors: Vec<Input>,
     /// The first leaf that must have a line: those before it were deleted with rotated files.
@@ -70,6 +75,7 @@ impl Default for VerifyOptions {
             keys: Vec::new(),
             witnesses: Vec::new(),
             kept: Vec::new(),
+            cosigned: Vec::new(),
             anchors: Vec::new(),
             first_leaf: 0,
             allowed: Vec::new(),
@@ -124,7 +130,12 @@ pub fn verify(
     let given = options.keys.len();
     let keys: Vec<VerifierKey> = options.keys.into_iter().filter(|key| key.name() == origin).collect();
     let mut kept = KeptRoots::default();
-    kept.add_notes(&options.kept, origin, &keys)?;
+    let is_cosigned = |kept: &KeptNote| {
+        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
+            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
+    };
+    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
+    kept.add_notes(&notes, origin, &keys)?;
     kept.add_logs(&anchors, origin)?;
     kept.sort();
 
@@ -146,7 +157,10 @@ pub fn verify(
         tracks.push(source.walk(at, probe.start(at), &mut walk, progress)?);
     }
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-    let mut findings = classify(walk, &names, &tracks, (options.first_leaf, size), options.examples);
+    let declared =
+        Declared::read(&walk, &sources.iter().map(|source| source.input.as_ref()).collect::<Vec<_>>());
+    let bounds = Bounds { first_leaf: options.first_leaf, size, examples: options.examples };
+    let mut findings = classify(walk, &names, &tracks, &declared, &bounds);
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
@@ -162,7 +176,7 @@ pub fn verify(
             root: checkpoint.root.to_base64(),
             root_holds: root == Some(checkpoint.root),
             signature: signature(&tree.note, &keys, given),
-            witnesses: witnesses(&tree, &options.witnesses, &options.kept, &kept),
+            witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
             contradictions,
             kept: count,
             kept_up_to,

@@ -71,13 +71,15 @@ impl OwnEnds {
 
     /// Notes what the log of the device shows, for all devices: where boots ended, the oldest first, and what its gap entries
     /// report. Another device may have the entries before those, and no report of them.
-    pub(crate) fn note(&mut self, ends: Vec<(Boot, u64)>, declared: Vec<(Boot, SeqSet)>, all: &PreviousEnds) {
+    pub(crate) fn note(&mut self, ends: Vec<(Boot, u64)>, declared: &[(Boot, SeqSet)], all: &PreviousEnds) {
         if ends.is_empty() {
             return;
         }
         all.note(&ends);
         self.ends = ends;
-        declared.iter().for_each(|(boot, seqs)| self.note_declared(*boot, seqs, all));
+        for (boot, seqs) in declared {
+            self.note_declared(*boot, seqs, all);
+        }
     }
 
     /// Notes numbers that were given to entries, even if every device lacks them, and that this one reports.

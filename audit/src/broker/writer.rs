@@ -62,7 +62,7 @@ impl Writer {
         // Noted before anything is reported: the devices that are restored next to it see it.
         let mut own_ends = OwnEnds::default();
         if restored {
-            own_ends.note(ends(&*device), device.declared(), &shared.previous_ends);
+            own_ends.note(ends(&*device), &device.declared(), &shared.previous_ends);
             for loss in losses.iter().filter(|loss| loss.boot != shared.boot) {
                 own_ends.note_declared(loss.boot, &loss.seqs, &shared.previous_ends);
             }
@@ -228,7 +228,7 @@ impl Writer {
             let found = self.guarded(|device| (ends(device), device.declared()));
             let (mut found, declared) = found.unwrap_or_default();
             found.retain(|(boot, _)| *boot != self.shared.boot);
-            self.own_ends.note(found, declared, &self.shared.previous_ends);
+            self.own_ends.note(found, &declared, &self.shared.previous_ends);
         }
         for (boot, seqs) in self.own_ends.missing(&self.shared.previous_ends) {
             self.add_found(boot, seqs);

@@ -5,9 +5,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
-use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer as _, TreeLog, line_digest};
+use onrecord_audit::entry::{Entry, Formatter, Salt};
+use onrecord_audit::evidence::EvidenceConfig;
+use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
+use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer, TreeLog, line_digest};
 use tempfile::TempDir;
 
 use super::kit::{Outcome, cli};
@@ -345,6 +350,52 @@ fn the_keys_come_from_the_server_and_not_from_a_tree() {
     let id = format!("{:08x}", log.key.verifier(ORIGIN).id());
     assert!(outcome.stdout.contains(&format!("{ORIGIN}    {id}\n")), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("A key must come from the server"), "{}", outcome.stdout);
+}
+
+#[test]
+fn the_logs_of_two_devices_of_one_server_vouch_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let broker = Broker::builder().build().unwrap();
+    let key: Arc<dyn Signer> = Arc::new(Ed25519Key::generate().unwrap());
+    for name in ["a", "b"] {
+        let options = [("file_path".to_owned(), at(&format!("{name}.log")))].into();
+        let options = DeviceOptions::parse("file", &options).unwrap();
+        let device = options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap();
+        let formatter = Formatter::new(options.form, Arc::new(Salt::new(name)));
+        let evidence = EvidenceConfig::new(format!("test/{name}"), Arc::clone(&key));
+        broker.restore(DeviceConfig::new(name, device, formatter).evidence(evidence)).unwrap();
+    }
+    let timeout = Duration::from_mins(1);
+    for round in 1..=3_usize {
+        for _ in 0..100 {
+            broker.record_request(&Entry::default()).wait().unwrap();
+        }
+        broker.checkpoint("a", timeout).unwrap();
+        let anchors = || fs::read_to_string(at("b.log")).unwrap().matches("sys/audit/checkpoint").count();
+        let begun = Instant::now();
+        while anchors() < round {
+            assert!(begun.elapsed() < timeout, "no checkpoint of a in the log of b");
+            std::thread::yield_now();
+        }
+    }
+    broker.drain(timeout);
+    drop(broker);
+    fs::write(at("keys"), format!("{}\n{}\n", key.verifier("test/a"), key.verifier("test/b"))).unwrap();
+    let verify = |log: &str, other: &str| {
+        let (keys, anchors) = (format!("-key={}", at("keys")), format!("-anchors={}", at(other)));
+        cli().no_server().run(&["log", "verify", &keys, &anchors, &at(log)])
+    };
+    let outcome = verify("a.log", "b.log");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    assert!(outcome.stdout.contains(" kept checkpoints the tree agrees with "), "{}", outcome.stdout);
+    let outcome = verify("b.log", "a.log");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+
+    let log = fs::read_to_string(at("a.log")).unwrap();
+    fs::write(at("a.log"), log.replacen("\"request\"", "\"Request\"", 1)).unwrap();
+    let outcome = verify("a.log", "b.log");
+    assert!(outcome.code == 1 && outcome.stdout.contains("a.log, line 1: ALTERED:"), "{outcome:?}");
 }
 
 #[test]

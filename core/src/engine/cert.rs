@@ -33,6 +33,7 @@ const ROLES: &str = "cert/";
 /// The folder of the revocation lists.
 const CRLS: &str = "crl/";
 const CONFIG: &str = "config";
+const CONFIG_FIELDS: [&str; 2] = ["disable_binding", "enable_identity_alias_metadata"];
 /// How many roles a mount can have: a login that names none tries all of them.
 const ROLES_MAX: usize = 1024;
 
@@ -134,8 +135,7 @@ impl Cert {
             batch.put(&key, &role.encode())
         });
         change.await?;
-        let warnings = fields::unrecognized(call.data, &CertRole::known_fields()).into_iter().collect();
-        Ok(Reply { warnings, ..Reply::default() })
+        Ok(fields::done(call.data, &CertRole::known_fields()))
     }
 
     async fn delete(&self, folder: &str, call: &Call<'_>) -> Result<(), Refusal> {
@@ -158,7 +158,7 @@ impl Cert {
         }))
     }
 
-    async fn write_config(&self, call: &Call<'_>) -> Result<(), Refusal> {
+    async fn write_config(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let change = self.space.change(CONFIG, None, call.permit, |stored, batch| {
             let mut config: Config = stored.map(decode).transpose()?.unwrap_or_default();
             let flag = |field| fields::flag(call.data, field);
@@ -166,6 +166,7 @@ impl Cert {
             config.alias_metadata = flag("enable_identity_alias_metadata")?.unwrap_or(config.alias_metadata);
             batch.put(CONFIG, &config.encode())
         });
-        change.await
+        change.await?;
+        Ok(fields::done(call.data, &CONFIG_FIELDS))
     }
 }

@@ -94,6 +94,11 @@ pub fn unrecognized(data: &Object, known: &[&str]) -> Option<Warning> {
     Some(Warning { text, template: WARN_IGNORED })
 }
 
+/// A reply without data, but with the warning about fields of the request that are not known, if there are any.
+pub(crate) fn done(request: &Object, known: &[&str]) -> Reply {
+    Reply { warnings: unrecognized(request, known).into_iter().collect(), ..Reply::default() }
+}
+
 /// A reply with data, and with the warning about fields of the request that are not known.
 pub(crate) fn answer(data: Object, request: &Object, known: &[&str]) -> Reply {
     let warnings = unrecognized(request, known).into_iter().collect();

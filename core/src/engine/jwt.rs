@@ -113,8 +113,7 @@ impl Jwt {
             batch.put(&key, &role.encode())
         });
         change.await?;
-        let warnings = fields::unrecognized(call.data, &JwtRole::known_fields()).into_iter().collect();
-        Ok(Reply { warnings, ..Reply::default() })
+        Ok(fields::done(call.data, &JwtRole::known_fields()))
     }
 
     async fn delete(&self, call: &Call<'_>) -> Result<(), Refusal> {

@@ -142,6 +142,9 @@ impl Engine for Pki {
             .read(|pki, _, call| Handled::pending(pki.show_issuer(call)))
             .write(|pki, _, call| Handled::pending(pki.rename_issuer(call)))
             .delete(|pki, _, call| Handled::pending(pki.delete_issuer(call))),
+        Path::<Self>::new("issuer/{ref}/revoke", "Revoke an issuer: it issues nothing any more.")
+            .description("The certificate is on the list of the issuer of this mount that signed it, if there is one.")
+            .write(|pki, _, call| Handled::pending(pki.revoke_issuer(call))),
         Path::<Self>::new("keys/?", "List the keys.").refuse(NO_KEYS, &[List]),
         Path::<Self>::new("key/{ref}", "Read, rename and delete a key.").refuse(NO_KEYS, &[Read, Update, Delete]),
         Path::<Self>::new("roles/?", "List the roles.")

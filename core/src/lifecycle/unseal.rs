@@ -123,16 +123,11 @@ impl Core {
         let operations = Operations::load(&core, &self.inner.acts).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
-        let broker = Broker::builder()
-            .rules(audit.rules.clone())
-            .clock(Arc::clone(&machine.clock))
-            .observer(Arc::clone(&log) as _)
-            .build_with_boot(boot);
-        let log_keys = self.load_log_keys(&view(place::AUDIT)?, &cluster, &audit).await?;
-        let (kinds, keys) = (settings.device_kinds.clone(), Arc::clone(&log_keys));
+        let broker = self.broker(&audit, &log, boot);
+        let (table, kinds) = (view(place::AUDIT)?, settings.device_kinds.clone());
+        let log_keys = self.load_log_keys(&table, &cluster, &audit).await?;
         let loaded =
-            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, keys, Arc::clone(&audit), &broker)
-                .await;
+            Devices::load(table, machine.clone(), kinds, log_keys, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         let logs_ahead = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
@@ -144,8 +139,8 @@ impl Core {
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
+            log_keys: devices.log_keys(),
             devices,
-            log_keys,
             audited_headers,
             mounts,
             tokens,
@@ -174,6 +169,15 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    /// A broker without devices, with the rules of the configuration.
+    fn broker(&self, audit: &AuditSettings, log: &Arc<devices::Log>, boot: Boot) -> Broker {
+        Broker::builder()
+            .rules(audit.rules.clone())
+            .clock(Arc::clone(&self.inner.host.clock))
+            .observer(Arc::clone(log) as _)
+            .build_with_boot(boot)
     }
 
     /// Tokens, leases, and the quotas that count them.

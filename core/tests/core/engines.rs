@@ -7,5 +7,6 @@ mod model;
 mod mounts;
 mod pki;
 mod server;
+mod totp;
 mod transit;
 mod unmount;

@@ -139,6 +139,33 @@ async fn a_client_beyond_a_rate_limit_is_told_when_to_ask_again_and_is_counted_o
 }
 
 #[tokio::test]
+async fn another_spelling_of_a_path_counts_for_the_same_quota() {
+    let (world, _) = server().await;
+    assert_eq!(world.root("POST", "sys/auth/userpass", Some(json!({"type": "userpass"}))).await.status, 204);
+    let quota_path = "auth/userpass/login/Bob";
+    let body = json!({"rate": 3, "interval": "1h", "path": quota_path});
+    assert_eq!(quota(&world, "rate-limit/q", body).await.status, 204);
+    let shown = world.root("GET", "sys/quotas/rate-limit/q", None).await;
+    assert_eq!(shown.body["data"]["path"], "auth/userpass/login/bob", "names of users are without case");
+    let login = async |name: &str| {
+        let request = ask("POST", &format!("auth/userpass/login/{name}")).json(&json!({"password": "wrong"}));
+        world.send(request).await.status
+    };
+    for name in ["bob", "BOB", "bOb"] {
+        assert_eq!(login(name).await, 400, "{name}");
+    }
+    for name in ["bob", "BOB", "boB", "Bob"] {
+        assert_eq!(login(name).await, 429, "{name}");
+    }
+    assert_eq!(login("alice").await, 400, "another user");
+    // The keys of an engine are names with case.
+    quota(&world, "rate-limit/kv", json!({"rate": 1, "interval": "1h", "path": "test/a"})).await;
+    assert_eq!(world.root("GET", "test/a", None).await.status, 200);
+    assert_eq!(world.root("GET", "test/a", None).await.status, 429);
+    assert_eq!(world.root("GET", "test/A", None).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_quota_that_is_too_small_can_be_removed_and_goes_with_its_mount() {
     let (world, _) = server().await;
     quota(&world, "rate-limit/all", json!({"rate": 1, "interval": "1h", "block_interval": "1h"})).await;

@@ -316,11 +316,11 @@ fn a_witness_cosigns_each_log_and_refuses_one_that_was_rolled_back() {
     let old_length = std::fs::metadata(&log).expect("a log").len();
     let old = place.path("old.tlog");
     copy_folder(&folder, &old);
+    let before = u64::try_from(log::lines(&log).len()).expect("a count");
     server = place.restart(&unseal_key, token.clone());
-    let before = cosigned(&server);
     server.eventually("the witness cosigns more", || {
         assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
-        cosigned(&server) > before + 20
+        cosigned(&server) > before
     });
     assert!(server.stop(), "it stops well");
     let kept = place.path("kept-elsewhere");

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use onrecord_entry::{SeqRange, SeqSet};
 use onrecord_evidence::Hash;
 
+use super::declared::Declared;
 use super::leaves::Leaves;
 use super::lookup::Lookup;
 use super::report::{Finding, FindingKind};
@@ -36,14 +37,25 @@ struct Found {
     free: bool,
 }
 
+/// What is looked at.
+pub(crate) struct Bounds {
+    /// The first leaf that must have a line.
+    pub(crate) first_leaf: u64,
+    /// How many leaves there are.
+    pub(crate) size: u64,
+    /// So many examples of each kind are kept.
+    pub(crate) examples: usize,
+}
+
 /// The findings that follow from walks along all sources.
 pub(crate) fn classify(
     walk: Walk<'_>,
     names: &[String],
     tracks: &[Track],
-    (first_leaf, size): (u64, u64),
-    examples: usize,
+    declared: &Declared,
+    bounds: &Bounds,
 ) -> Findings {
+    let Bounds { first_leaf, size, examples } = *bounds;
     let Walk { leaves, covered, mut differences, repetitions, .. } = walk;
     let missing = if first_leaf < size {
         SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(&covered)
@@ -55,7 +67,14 @@ pub(crate) fn classify(
     differences.sort_by_key(|one| (one.source, one.line));
     all.find_moved(&differences);
     for difference in &differences {
-        all.difference(difference);
+        let (leaf, next) = difference.leaves;
+        if difference.at == Where::Inside && leaf == next && declared.has(leaf, difference.count) {
+            let kind = FindingKind::UncoveredDeclared;
+            let finding = all.one(kind, difference.source, difference.line, difference.count);
+            all.add(finding);
+        } else {
+            all.difference(difference);
+        }
     }
     for repetition in &repetitions {
         all.repetition(*repetition);

@@ -224,7 +224,8 @@ fn each_anchor(input: Input, see: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> 
 
 fn anchor(line: u64, text: &[u8]) -> Option<Anchor> {
     let decoded = decode(text).ok()?;
-    let checkpoint = decoded.entry().checkpoint?;
+    let entry = decoded.entry();
+    let checkpoint = entry.checkpoint.filter(|_| entry.request.path == CHECKPOINT_PATH.into())?;
     Some(Anchor {
         line,
         origin: checkpoint.origin.as_str().into(),
@@ -235,7 +236,8 @@ fn anchor(line: u64, text: &[u8]) -> Option<Anchor> {
 
 /// The signed checkpoint in an entry of another device's log.
 fn note_in(text: &[u8]) -> Option<Note> {
-    Note::parse(decode(text).ok()?.entry().checkpoint?.note.as_str()).ok()
+    let decoded = decode(text).ok()?;
+    Note::parse(decoded.entry().checkpoint?.note.as_str()).ok()
 }
 
 /// Whether the given keys signed what the entries say that the tree does not agree with: a forger may have written those

@@ -34,6 +34,8 @@ pub enum FindingKind {
     TailCut,
     /// Lines before the first leaf: nothing vouches for them.
     UncoveredHead,
+    /// Lines that the tree could not take, as an entry in it says: nothing vouches for them.
+    UncoveredDeclared,
     /// Lines after the last leaf: nothing vouches for them yet.
     UncoveredTail,
     /// Lines whose leaves cannot be read.

@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 
 use onrecord_evidence::StoreReader;
 
+use super::kept::KeptNote;
 use crate::check::log_name;
 
 /// The largest resource is a checkpoint with its signatures; tiles and bundles have less than 9 KiB.
 const RESOURCE_MAX: u64 = 1024 * 1024;
+
+/// How the names of files begin that have a cosigned checkpoint.
+const COSIGNED: &str = "cosigned.";
+/// So many of them are read.
+const COSIGNED_MAX: usize = 64;
 
 /// The folder of a tree, which is only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +42,18 @@ impl TreeFolder {
     pub fn is_one(path: &Path) -> bool {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         (name.ends_with(".tlog") || name.contains(".tlog.old-")) && path.is_dir()
+    }
+
+    /// The checkpoints that witnesses cosigned, which a device keeps in files `cosigned.NAME` beside the newest. What is not a
+    /// checkpoint is left out.
+    pub fn cosigned(&self) -> Vec<KeptNote> {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> =
+            names.filter(|name| name.starts_with(COSIGNED)).take(COSIGNED_MAX).collect();
+        names.sort_unstable();
+        let text = |name: &String| String::from_utf8(self.read(name).ok()??).ok();
+        names.iter().filter_map(|name| KeptNote::parse(name, &text(name)?).ok()).collect()
     }
 
     /// Where it is.

@@ -4,12 +4,14 @@
 use std::fs;
 use std::io::Cursor;
 
+use onrecord_entry::Entry;
+use onrecord_entry::gap::{Gap, TreeFacts};
 use onrecord_trail::Input;
 use onrecord_trail::verify::FindingKind::{self, *};
 use onrecord_trail::verify::{TreeFolder, Verdict, Verification, VerifyError, VerifyOptions, verify};
 use proptest::prelude::*;
 
-use super::kit::{Device, Row, entry, rows, text};
+use super::kit::{Device, Row, entry, line_of, rows, text};
 
 const LINES: u64 = 700;
 
@@ -278,6 +280,40 @@ fn lines_that_no_checkpoint_covers_yet_are_accepted_only_where_that_was_asked_fo
     );
     let options = VerifyOptions { allowed: vec![UncoveredTail], ..device.options() };
     assert_eq!(device.verify(&[device.log()], options).verdict(), Verdict::Intact);
+}
+
+#[test]
+fn lines_that_the_tree_could_not_take_are_named_as_an_entry_of_it_declares_them() {
+    let facts = TreeFacts { size: 400, lines: 30, ..TreeFacts::default() };
+    let gap = line_of(&Entry::gap(
+        "6f0e3c5e-0000-4000-8000-000000000000",
+        Gap { tree: Some(facts), ..Gap::default() },
+    ));
+    let mut device = Device::new(400);
+    device.append((400..500).map(entry).chain([gap]).collect());
+    let mut lines = device.lines.clone();
+    lines.splice(400..400, (0..30).map(|at| entry(9000 + at)));
+    let found = device.verify_text(&text(&lines));
+    assert_eq!(
+        (rows(&found), found.verdict()),
+        (vec![(UncoveredDeclared, 401, 30, None, 0)], Verdict::Differs)
+    );
+    let options = VerifyOptions { allowed: vec![UncoveredDeclared], ..device.options() };
+    assert_eq!(device.verify(&[device.log()], options).verdict(), Verdict::Intact);
+    lines.remove(401);
+    assert_eq!(rows(&device.verify_text(&text(&lines))), [(Inserted, 401, 29, None, 0)], "it declares 30");
+    // An entry that is not in the tree declares nothing.
+    let device = Device::new(500);
+    let mut lines = device.lines.clone();
+    let forged = TreeFacts { size: 400, lines: 1, ..facts };
+    lines.insert(
+        400,
+        line_of(&Entry::gap(
+            "6f0e3c5e-0000-4000-8000-000000000000",
+            Gap { tree: Some(forged), ..Gap::default() },
+        )),
+    );
+    assert_eq!(rows(&device.verify_text(&text(&lines))), [(Inserted, 401, 1, None, 0)]);
 }
 
 #[test]

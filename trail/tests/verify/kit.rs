@@ -4,13 +4,16 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::write::GzEncoder;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_evidence::{
     Checkpoint, Ed25519Key, Note, Signer as _, Store, StoreReader, TreeLog, VerifierKey, line_digest,
 };
 use onrecord_trail::Input;
 use onrecord_trail::verify::{Finding, FindingKind, TreeFolder, Verification, VerifyOptions, verify};
+use onrecord_value::Time;
 use tempfile::TempDir;
 
 pub(crate) const ORIGIN: &str = "example.com/file";
@@ -52,6 +55,16 @@ pub(crate) fn entry(number: u64) -> Vec<u8> {
         r#"{{"time":"2026-01-01T00:{minute:02}:{second:02}Z","type":"request","auth":{{}},"request":{{"id":"{number}"}}}}"#
     )
     .into_bytes()
+}
+
+/// The line of an entry of the server.
+pub(crate) fn line_of(entry: &Entry<'_>) -> Vec<u8> {
+    let mut line = Vec::new();
+    let stamp = Stamp { time: Time::from_unix_nanos(0), seq: 1, boot: Boot::new(1) };
+    let formatter = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
+    formatter.format(entry, &stamp, &mut line).unwrap();
+    assert_eq!(line.pop(), Some(b'\n'));
+    line
 }
 
 /// The lines with their newlines.

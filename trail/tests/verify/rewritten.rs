@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::PathBuf;
 
+use onrecord_entry::gap::DeviceCheckpoint;
+use onrecord_entry::{Clear, Entry};
 use onrecord_evidence::{Algorithm, Checkpoint, Ed25519Key, Note, NoteSignature, Signer as _, VerifierKey};
 use onrecord_trail::Input;
 use onrecord_trail::verify::{
     KeptNote, RootState, TreeFolder, Verdict, Verification, VerifyError, VerifyOptions, verify,
 };
 
-use super::kit::{Device, entry, rows, text};
+use super::kit::{Device, entry, line_of, rows, text};
 
 /// A device, its checkpoints after 300 and 700 lines, and one with the same key whose line 200 is another.
 fn rewritten() -> (Device, Note, Note) {
@@ -101,11 +103,14 @@ fn a_checkpoint_of_another_tree_is_refused() {
 /// The line that carries a checkpoint to another device.
 fn anchor(note: &Note) -> Vec<u8> {
     let Checkpoint { origin, size, root } = Checkpoint::parse(&note.text).unwrap();
-    let kept = serde_json::json!({"origin": origin, "size": size, "root": root.to_base64(), "note": note.to_string()});
-    format!(
-        r#"{{"time":"2026-01-01T00:00:00Z","type":"request","auth":{{}},"request":{{"id":"1","operation":"update","path":"sys/audit/checkpoint"}},"checkpoint":{kept}}}"#
-    )
-    .into_bytes()
+    let (root, note) = (root.to_base64(), note.to_string());
+    let checkpoint = DeviceCheckpoint {
+        origin: Clear::new(&origin),
+        size,
+        root: Clear::new(&root),
+        note: Clear::new(&note),
+    };
+    line_of(&Entry::checkpoint("6f0e3c5e-0000-4000-8000-000000000000", checkpoint))
 }
 
 fn anchored(device: &Device, lines: &[Vec<u8>]) -> Verification {
@@ -199,6 +204,40 @@ fn each_given_witness_must_have_cosigned() {
     assert_eq!(
         (found.verdict(), found.tree.witnesses[0].cosigned),
         (Verdict::Intact, Some((300, 1_700_000_000)))
+    );
+    // The device keeps what was cosigned beside its newest checkpoint.
+    fs::write(device.folder().0.join("cosigned.w"), note.to_string()).unwrap();
+    let cosigned = TreeFolder::new(device.folder().0).cosigned();
+    let options =
+        || VerifyOptions { witnesses: vec![key.clone()], cosigned: cosigned.clone(), ..device.options() };
+    let found = device.verify(&[device.log()], options());
+    assert_eq!(
+        (found.verdict(), found.tree.witnesses[0].cosigned),
+        (Verdict::Intact, Some((300, 1_700_000_000)))
+    );
+    let rewritten = device.verify(
+        &[device.log()],
+        VerifyOptions {
+            cosigned: vec![
+                KeptNote::parse("w", &{
+                    let mut other = Checkpoint {
+                        origin: device.origin.clone(),
+                        size: 200,
+                        root: onrecord_evidence::Hash::empty(),
+                    }
+                    .sign(&device.key)
+                    .unwrap();
+                    cosign(&mut other, &witness);
+                    other.to_string()
+                })
+                .unwrap(),
+            ],
+            ..options()
+        },
+    );
+    assert_eq!(
+        (rewritten.verdict(), states(&rewritten)),
+        (Verdict::Differs, vec![(200, RootState::Differs, Some(true))])
     );
     let mut wrong = device.checkpoint();
     cosign(&mut wrong, &witness);

@@ -53,6 +53,10 @@ pub(crate) const COMMAND: Command =
         .offline()
         .output(Output::Format)
         .flags(&[
+            Flag::bool(
+                "allow-uncovered-declared",
+                "Accept lines that the tree could not take, as an entry in it says: its folder was full or read-only.",
+            ),
             Flag::bool("allow-uncovered-head", "Accept lines before the first leaf: they are older than the tree."),
             Flag::bool("allow-uncovered-tail", "Accept lines after the last leaf: no checkpoint covers them yet."),
             Flag::texts(
@@ -84,6 +88,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let folder = tree::folder(invocation, &invocation.arguments)?;
     let first_leaf = invocation.integer("first-leaf").unwrap_or(0);
     let allowed = [
+        ("allow-uncovered-declared", FindingKind::UncoveredDeclared),
         ("allow-uncovered-head", FindingKind::UncoveredHead),
         ("allow-uncovered-tail", FindingKind::UncoveredTail),
     ];
@@ -92,6 +97,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         keys: tree::keys(invocation, "key")?,
         witnesses: tree::keys(invocation, "witness")?,
         kept: tree::kept(invocation)?,
+        cosigned: folder.cosigned(),
         anchors: invocation.texts("anchors").iter().map(Input::file).collect(),
         first_leaf: u64::try_from(first_leaf)
             .map_err(|_| unreadable("-first-leaf must not be negative: give 0 or more"))?,
@@ -101,7 +107,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let found = with_progress(session, |progress| verify(inputs, &folder, options, progress));
     let found =
         found.map_err(|error| unreadable(printable(&format!("{error} ({})", folder.path().display()))))?;
-    session.show(&verify_findings::text(&found), found.to_value())?;
+    let (verdict, sentence) = verify_findings::verdict(&found);
+    let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
+    session.show(&text, found.to_value())?;
     match found.verdict() {
         Verdict::Intact => Ok(0),
         Verdict::Differs => Ok(LOST),

@@ -9,14 +9,15 @@ use onrecord_value::Time;
 use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
+use crate::session;
 
+/// Without the verdict.
 pub(super) fn text(found: &Verification) -> String {
     let mut parts = vec![sources(found), tree(found)];
     let findings = findings(found);
     if !findings.is_empty() {
         parts.push(lines(&findings));
     }
-    parts.push(verdict(found));
     parts.join("\n\n")
 }
 
@@ -147,6 +148,7 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::MissingBetween => "MISSING",
         FindingKind::TailCut => "TAIL MISSING",
         FindingKind::UncoveredHead => "NOT COVERED",
+        FindingKind::UncoveredDeclared => "NOT COVERED, DECLARED",
         FindingKind::UncoveredTail => "NOT COVERED YET",
         FindingKind::Unverifiable => "NOT VERIFIABLE",
         FindingKind::Unreadable => "UNREADABLE",
@@ -194,6 +196,7 @@ fn finding(one: &Finding) -> String {
         FindingKind::UncoveredHead => {
             "before the first leaf: it is older than the tree, or was inserted".to_owned()
         }
+        FindingKind::UncoveredDeclared => "the tree could not take it, as a later entry says".to_owned(),
         FindingKind::UncoveredTail => {
             "after the last leaf: no checkpoint covers it yet, or it was inserted, or the tree was cut"
                 .to_owned()
@@ -205,9 +208,10 @@ fn finding(one: &Finding) -> String {
     format!("{number}: {}: {what}", name(*kind))
 }
 
-fn verdict(found: &Verification) -> String {
+/// What follows, as a sentence.
+pub(super) fn verdict(found: &Verification) -> (session::Verdict, String) {
     let size = found.tree.size;
-    match found.verdict() {
+    let sentence = match found.verdict() {
         Verdict::Intact if found.first_leaf > 0 => format!(
             "Intact from leaf {} on: each of {} leaves has its line and each line its leaf, and the signature holds.",
             found.first_leaf,
@@ -220,5 +224,7 @@ fn verdict(found: &Verification) -> String {
         }
         Verdict::Differs => "NOT INTACT: see the findings above.".to_owned(),
         Verdict::NotJudged => "Not judged: see the reason on standard error.".to_owned(),
-    }
+    };
+    let is_intact = found.verdict() == Verdict::Intact;
+    (if is_intact { session::Verdict::Good } else { session::Verdict::Bad }, sentence)
 }

@@ -9,7 +9,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use super::{CRLS, Cert, decode, key_of};
 use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::{Record as _, record};
 
 /// How many lists a mount can have, and how many serial numbers a list: a login reads all of them.
@@ -58,7 +58,7 @@ impl Cert {
         })
     }
 
-    pub(super) async fn write_crl(&self, call: &Call<'_>) -> Result<(), Refusal> {
+    pub(super) async fn write_crl(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         if fields::text(call.data, "url")?.is_some_and(|url| !url.is_empty()) {
             return Err(Refusal::invalid(
                 "url: this server fetches no revocation lists; send the list as crl",
@@ -77,7 +77,8 @@ impl Cert {
             }
             batch.put(&key, &revoked.encode())
         });
-        change.await
+        change.await?;
+        Ok(fields::done(call.data, &["crl", "name", "url"]))
     }
 
     /// Whether one of these serial numbers is on a list.

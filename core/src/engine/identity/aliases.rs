@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onrecord_value::{Object, Value, object};
 
 use super::{entities, input, view};
-use crate::engine::{Call, Unsealed};
+use crate::engine::{Call, Unsealed, fields};
 use crate::identity::{Alias, Changes, ENTITIES_MAX, Entity, State, too_many};
 use crate::outcome::{Outcome, Refusal};
 
@@ -41,11 +41,15 @@ impl AliasRequest {
     }
 }
 
+/// What a request to write one may have.
+const FIELDS: &[&str] = &["canonical_id", "custom_metadata", "entity_id", "id", "mount_accessor", "name"];
+
 /// Creates an alias, or updates one, also moving it to another entity. Without `canonical_id` a new one has a new entity.
 pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let request = AliasRequest::read(unsealed, call)?;
     let ids = (unsealed.identity.id()?, unsealed.identity.id()?);
-    unsealed.identity.change(|state, changes| decide(state, changes, request, ids, call)).await
+    let done = unsealed.identity.change(|state, changes| decide(state, changes, request, ids, call)).await?;
+    Ok(done.with_warning(fields::unrecognized(call.data, FIELDS)))
 }
 
 fn decide(

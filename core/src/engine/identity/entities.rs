@@ -10,6 +10,9 @@ use crate::engine::{Call, Unsealed, fields};
 use crate::identity::{Changes, ENTITIES_MAX, Entity, Group, State, random_name, too_many};
 use crate::outcome::{Outcome, Refusal};
 
+/// What a request to write one may have.
+const FIELDS: &[&str] = &["disabled", "id", "metadata", "name", "policies"];
+
 /// Creates an entity, or updates one. What a request does not have stays.
 pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>, by: By) -> Result<Outcome, Refusal> {
     let (asked_id, name) = (by.id(call)?, by.name(call)?);
@@ -50,7 +53,8 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>, by: By) -> Resul
         changes.put_entity(Arc::new(entity));
         Ok(outcome)
     };
-    unsealed.identity.change(change).await
+    let done = unsealed.identity.change(change).await?;
+    Ok(done.with_warning(fields::unrecognized(call.data, FIELDS)))
 }
 
 /// A new entity, without anything.

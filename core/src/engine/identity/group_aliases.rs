@@ -5,9 +5,12 @@ use std::sync::Arc;
 use onrecord_value::{Value, object};
 
 use super::{aliases, groups, input, view};
-use crate::engine::{Call, Unsealed};
+use crate::engine::{Call, Unsealed, fields};
 use crate::identity::{Alias, Changes, GROUPS_MAX, Group, State, too_many};
 use crate::outcome::{Outcome, Refusal};
+
+/// What a request to write one may have.
+const FIELDS: &[&str] = &["canonical_id", "id", "mount_accessor", "name"];
 
 /// Creates the alias of a group, or updates it. Without `canonical_id` a new one has a new group.
 pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -71,7 +74,8 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcom
         changes.put_group(Arc::new(group));
         Ok(Outcome::data(data))
     };
-    unsealed.identity.change(change).await
+    let done = unsealed.identity.change(change).await?;
+    Ok(done.with_warning(fields::unrecognized(call.data, FIELDS)))
 }
 
 pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>) -> Outcome {

@@ -80,6 +80,10 @@ impl GroupRequest {
     }
 }
 
+/// What a request to write one may have.
+const FIELDS: &[&str] =
+    &["id", "member_entity_ids", "member_group_ids", "metadata", "name", "policies", "type"];
+
 /// Creates a group, or updates one.
 pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>, by: By) -> Result<Outcome, Refusal> {
     let (asked_id, name) = (by.id(call)?, by.name(call)?);
@@ -113,7 +117,8 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>, by: By) -> Resul
         changes.put_group(Arc::new(group));
         Ok(outcome)
     };
-    unsealed.identity.change(change).await
+    let done = unsealed.identity.change(change).await?;
+    Ok(done.with_warning(fields::unrecognized(call.data, FIELDS)))
 }
 
 /// A new internal group, without anything.

@@ -7,12 +7,15 @@ use super::keys::VerificationKey;
 use super::signature::Algorithm;
 use super::{Jwt, decode};
 use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::{Record as _, record};
 
 const CONFIG: &str = "config";
 /// How many keys there can be: a token is checked with each of them until one fits.
 const KEYS_MAX: usize = 64;
+/// What a request may have beside `FETCHED`.
+const FIELDS: [&str; 5] =
+    ["bound_issuer", "default_role", "jwks", "jwt_supported_algs", "jwt_validation_pubkeys"];
 /// What would need keys from elsewhere.
 const FETCHED: [&str; 7] = [
     "jwks_ca_pem",
@@ -156,8 +159,10 @@ impl Jwt {
         Ok(Outcome::data(decode::<Config>(&stored)?.show()))
     }
 
-    pub(super) async fn write_config(&self, call: &Call<'_>) -> Result<(), Refusal> {
+    pub(super) async fn write_config(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let config = Config::read(call.data)?.encode();
-        self.space.change(CONFIG, None, call.permit, |_, batch| batch.put(CONFIG, &config)).await
+        self.space.change(CONFIG, None, call.permit, |_, batch| batch.put(CONFIG, &config)).await?;
+        let known: Vec<&str> = FIELDS.iter().chain(&FETCHED).copied().collect();
+        Ok(fields::done(call.data, &known))
     }
 }

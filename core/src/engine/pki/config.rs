@@ -1,9 +1,10 @@
-//! The settings of the engine: `config/urls` and `config/crl`.
+//! The settings of the engine: `config/urls`, `config/crl` and `config/issuers`.
 //! Never in it: what they change in certificates and revocation lists.
 
 use onrecord_value::{GoDuration, Object, Value, duration, object};
 
 use super::Pki;
+use super::issuer::{ISSUERS, Issuers};
 use crate::engine::fields::answer;
 use crate::engine::space::failed;
 use crate::engine::{Call, fields};
@@ -152,6 +153,31 @@ impl Pki {
             "unified_crl",
         ];
         Ok(answer(config.show(), call.data, &known).into())
+    }
+
+    /// `GET config/issuers`.
+    pub(super) async fn show_default_issuer(&self) -> Result<Outcome, Refusal> {
+        let issuers = self.issuers().await?;
+        Ok(Outcome::data(object! { "default" => issuers.default, "default_follows_latest_issuer" => false }))
+    }
+
+    /// `POST config/issuers` and `POST root/replace`.
+    pub(super) async fn set_default_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let reference = crate::engine::fields::text(call.data, "default")?.unwrap_or_default();
+        let unknown = || {
+            Refusal::invalid(format!("default is {reference:?}; it must be the id or the name of an issuer"))
+        };
+        let id = self.named_issuer(&reference).await?.ok_or_else(unknown)?.id;
+        let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
+            let mut issuers = Issuers::decode_stored(stored)?;
+            if !issuers.ids.contains(&id) {
+                return Err(unknown());
+            }
+            issuers.default.clone_from(&id);
+            draft.put(ISSUERS, &issuers.encode())
+        });
+        change.await?;
+        Ok(Outcome::data(object! { "default" => id, "default_follows_latest_issuer" => false }))
     }
 }
 

@@ -8,7 +8,7 @@ use onrecord_seal::SecretBytes;
 use onrecord_value::{Object, Time, object};
 
 use super::Pki;
-use super::certificate::{authority_key_id, extension};
+use super::certificate::{Facts, authority_key_id, extension};
 use super::certs::{Stored, key_of, show_revocation};
 use super::config::CrlConfig;
 use super::der;
@@ -82,6 +82,20 @@ impl Revoked {
     fn change(&mut self, now: i64) {
         self.number += 1;
         self.entries.retain(|entry| entry.not_after >= now);
+    }
+
+    /// Adds a certificate, unless it has ended.
+    fn add(&mut self, entry: Entry, now: i64) -> Result<(), Refusal> {
+        self.change(now);
+        if self.entries.len() >= REVOKED_MAX {
+            let why =
+                format!("{REVOKED_MAX} certificates of this issuer are revoked, and there may be no more");
+            return Err(Refusal::invalid(why));
+        }
+        if entry.not_after >= now {
+            self.entries.push(entry);
+        }
+        Ok(())
     }
 }
 
@@ -232,17 +246,8 @@ impl Pki {
                 return Ok(Some(revoked));
             }
             let mut list = Revoked::decode(stored)?;
-            list.change(now.unix_seconds());
-            if list.entries.len() >= REVOKED_MAX {
-                let why = format!(
-                    "{REVOKED_MAX} certificates of this issuer are revoked, and there may be no more"
-                );
-                return Err(Refusal::invalid(why));
-            }
-            if latest.not_after >= now.unix_seconds() {
-                let (serial, revoked) = (digits.clone(), now.unix_seconds());
-                list.entries.push(Entry { serial, revoked, not_after: latest.not_after });
-            }
+            let (serial, revoked) = (digits.clone(), now.unix_seconds());
+            list.add(Entry { serial, revoked, not_after: latest.not_after }, revoked)?;
             latest.revoked = Some(now);
             draft.put(&key, &list.encode())?;
             draft.put(&cert, &latest.encode())?;
@@ -253,6 +258,39 @@ impl Pki {
             self.current_crl(&issuer, permit, now).await?;
         }
         Ok(Some(show_revocation(revoked)))
+    }
+
+    /// Marks the certificate of an authority as revoked, and puts it on the list of the issuer that signed it, if there is one:
+    /// durable on return.
+    pub(super) async fn revoke_authority(
+        &self,
+        permit: &Permit,
+        now: Time,
+        facts: &Facts,
+        signed_by: Option<&Issuer>,
+    ) -> Result<(), Refusal> {
+        let cert = key_of(&facts.serial);
+        let (serial, seconds) = (facts.raw_serial.clone(), now.unix_seconds());
+        let entry = Entry { serial, revoked: seconds, not_after: facts.not_after };
+        let key = signed_by.map_or_else(|| cert.clone(), |issuer| revoked_key(&issuer.id));
+        let change = self.space.change(&key, None, permit, |stored, draft| {
+            if signed_by.is_some() {
+                let mut list = Revoked::decode(stored)?;
+                if list.entries.iter().all(|listed| listed.serial != entry.serial) {
+                    list.add(entry.clone(), seconds)?;
+                    draft.put(&key, &list.encode())?;
+                }
+            }
+            let Some(stored) = draft.latest(&cert)? else { return Ok(()) };
+            let mut latest = Stored::decode(stored.expose())?;
+            latest.revoked = latest.revoked.or(Some(now));
+            draft.put(&cert, &latest.encode())
+        });
+        change.await?;
+        if let Some(issuer) = signed_by {
+            self.current_crl(issuer, permit, now).await?;
+        }
+        Ok(())
     }
 
     /// Removes a certificate that ended before a time: of those that are revoked if `revoked`, else of the others. Whether

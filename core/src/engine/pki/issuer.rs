@@ -2,11 +2,12 @@
 //! Never in it: how one is made (`authority`), or what it signs.
 
 use onrecord_seal::SecretBytes;
-use onrecord_value::{Object, Value, object};
+use onrecord_value::{Object, Time, Value, object};
 
 use super::Pki;
 use super::authority::issuer_name;
 use super::certificate::{Facts, Signer};
+use super::certs::show_time;
 use super::key::{KeyType, PrivateKey, SignatureBits};
 use super::output::to_pem;
 use crate::audit_errors::WARN_NO_DEFAULT_ISSUER;
@@ -36,14 +37,36 @@ pub(super) struct Issuers {
     pub(super) ids: Vec<String>,
     /// Keys of signing requests whose certificates are not there yet.
     pub(super) pending: Vec<String>,
+    /// Those that issue nothing any more.
+    pub(super) revoked: Vec<RevokedIssuer>,
 }
 
-record! { Issuers() { "default" => default, "ids" => ids, "pending" => pending, } }
+record! { Issuers() {
+    "default" => default,
+    "ids" => ids,
+    "pending" => pending,
+} optional {
+    "revoked" => revoked as Sparse,
+} }
+
+/// An issuer that was revoked, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RevokedIssuer {
+    pub(super) id: String,
+    pub(super) at: Time,
+}
+
+record! { RevokedIssuer() { "at" => at, "id" => id, } }
 
 impl Issuers {
     pub(super) fn decode_stored(stored: Option<&SecretBytes>) -> Result<Self, Refusal> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         Self::decode(stored.expose(), ()).ok_or_else(|| failed(&"the issuers of a PKI engine do not decode"))
+    }
+
+    /// When an issuer was revoked.
+    pub(super) fn revoked_at(&self, id: &str) -> Option<Time> {
+        self.revoked.iter().find(|revoked| revoked.id == id).map(|revoked| revoked.at)
     }
 }
 
@@ -99,9 +122,9 @@ impl Issuer {
         std::iter::once(&*self.certificate).chain(self.chain.iter().map(Vec::as_slice)).collect()
     }
 
-    fn show(&self) -> Object {
+    pub(super) fn show(&self, revoked: Option<Time>) -> Object {
         let chain: Vec<String> = self.full_chain().into_iter().map(to_pem).collect();
-        object! {
+        let mut shown = object! {
             "ca_chain" => chain,
             "certificate" => to_pem(&self.certificate),
             "issuer_id" => self.id.as_str(),
@@ -109,9 +132,14 @@ impl Issuer {
             "key_id" => self.key_id.as_str(),
             "leaf_not_after_behavior" => LEAF_NOT_AFTER,
             "manual_chain" => Value::Null,
-            "revoked" => false,
+            "revoked" => revoked.is_some(),
             "usage" => USAGE,
+        };
+        if let Some(revoked) = revoked {
+            shown.insert("revocation_time", revoked.unix_seconds());
+            shown.insert("revocation_time_rfc3339", show_time(revoked));
         }
+        shown
     }
 
     /// Adds it to a change of the list of issuers, as the default one if there is none.
@@ -151,7 +179,7 @@ fn same_parts(asked: &[String], text: &str) -> bool {
     text.split(',').count() == asked.len() && text.split(',').all(|part| asked.iter().any(|one| one == part))
 }
 
-fn unknown_issuer(reference: &str) -> Refusal {
+pub(super) fn unknown_issuer(reference: &str) -> Refusal {
     Refusal::invalid(format!("there is no issuer {reference:?}; it must be `default`, an id or a name"))
 }
 
@@ -211,9 +239,18 @@ impl Pki {
 
     /// The default issuer, to issue something.
     pub(super) async fn signing_issuer(&self) -> Result<Issuer, Refusal> {
-        self.default_issuer()
-            .await?
-            .ok_or_else(|| Refusal::invalid("backend must be configured with a CA certificate/key"))
+        let unset = || Refusal::invalid("backend must be configured with a CA certificate/key");
+        let issuers = self.issuers().await?;
+        if issuers.revoked_at(&issuers.default).is_some() {
+            return Err(Refusal::invalid(
+                "the default issuer was revoked, and issues nothing any more: name another one in config/issuers",
+            ));
+        }
+        if issuers.default.is_empty() {
+            Err(unset())
+        } else {
+            self.issuer_by_id(&issuers.default).await?.ok_or_else(unset)
+        }
     }
 
     /// The key that waits for its certificate.
@@ -258,8 +295,9 @@ impl Pki {
 
     /// `GET issuer/REFERENCE`.
     pub(super) async fn show_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let issuer = self.named_issuer(call.captured).await?;
-        Ok(issuer.map_or_else(Outcome::absent, |issuer| Outcome::data(issuer.show())))
+        let Some(issuer) = self.named_issuer(call.captured).await? else { return Ok(Outcome::absent()) };
+        let revoked = self.issuers().await?.revoked_at(&issuer.id);
+        Ok(Outcome::data(issuer.show(revoked)))
     }
 
     /// `POST issuer/REFERENCE`: gives it another name.
@@ -289,8 +327,9 @@ impl Pki {
             change.await?;
         }
         let issuer = self.issuer_by_id(&id).await?.ok_or_else(unknown)?;
+        let revoked = self.issuers().await?.revoked_at(&id);
         Ok(answer(
-            issuer.show(),
+            issuer.show(revoked),
             call.data,
             &["issuer_name", "issuer_ref", "leaf_not_after_behavior", "usage"],
         )
@@ -304,6 +343,7 @@ impl Pki {
         let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
             let mut issuers = Issuers::decode_stored(stored)?;
             issuers.ids.retain(|other| *other != id);
+            issuers.revoked.retain(|revoked| revoked.id != id);
             let was_default = issuers.default == id;
             if was_default {
                 issuers.default.clear();
@@ -320,31 +360,6 @@ impl Pki {
             Vec::new()
         };
         Ok(Reply { warnings, ..Reply::default() }.into())
-    }
-
-    /// `GET config/issuers`.
-    pub(super) async fn show_default_issuer(&self) -> Result<Outcome, Refusal> {
-        let issuers = self.issuers().await?;
-        Ok(Outcome::data(object! { "default" => issuers.default, "default_follows_latest_issuer" => false }))
-    }
-
-    /// `POST config/issuers` and `POST root/replace`.
-    pub(super) async fn set_default_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let reference = crate::engine::fields::text(call.data, "default")?.unwrap_or_default();
-        let unknown = || {
-            Refusal::invalid(format!("default is {reference:?}; it must be the id or the name of an issuer"))
-        };
-        let id = self.named_issuer(&reference).await?.ok_or_else(unknown)?.id;
-        let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
-            let mut issuers = Issuers::decode_stored(stored)?;
-            if !issuers.ids.contains(&id) {
-                return Err(unknown());
-            }
-            issuers.default.clone_from(&id);
-            draft.put(ISSUERS, &issuers.encode())
-        });
-        change.await?;
-        Ok(Outcome::data(object! { "default" => id, "default_follows_latest_issuer" => false }))
     }
 
     /// `DELETE root`: all issuers with their keys. What they have issued and revoked stays.

@@ -1,4 +1,4 @@
-//! `revoke`, `tidy` and `tidy-status`.
+//! `revoke`, `issuer/…/revoke`, `tidy` and `tidy-status`.
 //! Never in it: how what is revoked is stored and listed (`crl`).
 
 use std::sync::PoisonError;
@@ -8,11 +8,14 @@ use onrecord_value::{Object, Time, Value, object};
 use super::Pki;
 use super::certificate::{Facts, is_signed_by};
 use super::certs::{CERTS, Stored, from_pem, parse_serial, show_time};
+use super::issuer::{ISSUERS, Issuers, RevokedIssuer, unknown_issuer};
 use super::role::seconds;
 use crate::audit_errors::WARN_TIDY;
+use crate::engine::Call;
+use crate::engine::fields::{self, answer};
 use crate::engine::leases::Revocation;
-use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
+use crate::stored::Record as _;
 
 /// What the last tidying has done.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +100,37 @@ impl Pki {
             self.revoke(revocation.permit, revocation.now, serial, None).await?;
         }
         Ok(())
+    }
+
+    /// `POST issuer/REFERENCE/revoke`: it issues nothing any more, and its certificate is on the list of the issuer of this mount
+    /// that signed it, if there is one. Done again, it changes nothing.
+    pub(super) async fn revoke_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let unknown = || unknown_issuer(call.captured);
+        let issuer = self.named_issuer(call.captured).await?.ok_or_else(unknown)?;
+        let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
+            let mut issuers = Issuers::decode_stored(stored)?;
+            if let Some(revoked) = issuers.revoked_at(&issuer.id) {
+                return Ok(revoked);
+            }
+            if !issuers.ids.contains(&issuer.id) {
+                return Err(unknown());
+            }
+            issuers.revoked.push(RevokedIssuer { id: issuer.id.clone(), at: call.now });
+            draft.put(ISSUERS, &issuers.encode())?;
+            Ok(call.now)
+        });
+        let revoked = change.await?;
+        let mut signed_by = None;
+        for id in self.issuers().await?.ids.into_iter().filter(|id| *id != issuer.id) {
+            let Some(other) = self.issuer_by_id(&id).await? else { continue };
+            let fits = other.facts.subject == issuer.facts.issuer;
+            if fits && is_signed_by(&issuer.certificate, &other.facts.spki) {
+                signed_by = Some(other);
+                break;
+            }
+        }
+        self.revoke_authority(call.permit, revoked, &issuer.facts, signed_by.as_ref()).await?;
+        Ok(answer(issuer.show(Some(revoked)), call.data, &["issuer_ref"]).into())
     }
 
     /// A certificate that a client has, and an issuer of this mount has signed.

@@ -13,11 +13,28 @@ use crate::engine::mounts::MountError;
 use crate::engine::space::{failed, refused};
 use crate::engine::{Call, EngineKind, Kinds, Mount, MountEntry, Mounting, Tune, Unknown, Unsealed, fields};
 use crate::names::check_description;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::Record as _;
 
 /// The login methods whose accounts are locked after failed logins.
 const LOCKING: [&str; 2] = ["userpass", "approle"];
+
+/// What a request to enable a mount may have.
+const ENABLE_FIELDS: &[&str] = &[
+    "config",
+    "description",
+    "external_entropy_access",
+    "local",
+    "options",
+    "path",
+    "plugin_name",
+    "plugin_version",
+    "seal_wrap",
+    "type",
+];
+/// What a request to tune one may have beside the settings.
+const TUNE_FIELDS: [&str; 6] =
+    ["description", "options", "path", "plugin_version", "token_type", "user_lockout_config"];
 
 /// Whether a mount is among the secrets engines (`sys/mounts`) or among the logins (`sys/auth`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,12 +114,13 @@ pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result
     Ok(Outcome::data(show(&mount)))
 }
 
-pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<Reply, Refusal> {
     let path = full_path(call.captured, class);
     if class == Class::Auth && unsealed.mounts.at(&path).is_some() {
         return Err(MountError::InUse(class.within(&path).to_owned()).into());
     }
-    Ok(unsealed.mounts.enable(draft(unsealed, path, call.data, class)?).await?)
+    unsealed.mounts.enable(draft(unsealed, path, call.data, class)?).await?;
+    Ok(fields::done(call.data, ENABLE_FIELDS))
 }
 
 pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
@@ -237,10 +255,13 @@ pub(super) fn read_tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> R
     Ok(Outcome::data(shown))
 }
 
-pub(super) async fn tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+pub(super) async fn tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<Reply, Refusal> {
     let kinds = unsealed.mounts.kinds();
     let change = |mount: &mut MountEntry| retune(kinds, mount, call.data);
-    unsealed.mounts.tune(&full_path(call.captured, class), change).await
+    unsealed.mounts.tune(&full_path(call.captured, class), change).await?;
+    let settings = Tune::default().to_object();
+    let known: Vec<&str> = settings.keys().chain(TUNE_FIELDS).collect();
+    Ok(fields::done(call.data, &known))
 }
 
 fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Refusal> {

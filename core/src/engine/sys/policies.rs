@@ -16,6 +16,9 @@ use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
 use crate::route;
 
+/// What a request to write a policy may have.
+const FIELDS: &[&str] = &["cas", "cas_required", "name", "policy", "rules"];
+
 pub(super) fn names(unsealed: &Unsealed) -> Outcome {
     Outcome::data(object! { "keys" => Value::from(unsealed.policies.names()) })
 }
@@ -42,7 +45,7 @@ pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, text_field: &str) -> Ou
     })
 }
 
-pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let rules = || text(call.data, "rules");
     let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
@@ -54,7 +57,8 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Re
         cas: fields::count(call.data, "cas")?,
         cas_required: fields::flag(call.data, "cas_required")?,
     };
-    Ok(unsealed.policies.write(draft, call.now).await?)
+    unsealed.policies.write(draft, call.now).await?;
+    Ok(fields::done(call.data, FIELDS))
 }
 
 pub(super) async fn delete(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {

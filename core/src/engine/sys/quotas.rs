@@ -12,6 +12,7 @@ use crate::quotas::QuotaKind::{LeaseCount, RateLimit};
 use crate::quotas::{
     INTERVAL_MAX, QUOTAS_MAX, Quota, QuotaConfig, QuotaError, QuotaKind, RATE_MAX, RATE_MIN,
 };
+use crate::route::usual_spelling;
 
 pub(super) const PATHS: &[Path<Sys>] = &[
     Path::new("quotas/config", "Read and write what holds for all quotas.")
@@ -212,7 +213,13 @@ fn path_of(unsealed: &Unsealed, path: &str, kind: QuotaKind) -> Result<String, R
     }
     let mount = unsealed.mounts.find(start).filter(|_| !path.starts_with('/')).ok_or_else(bad)?;
     let is_mount = path.trim_end_matches('/') == mount.path.trim_end_matches('/');
-    Ok(if is_mount { mount.path.clone() } else { path.trim_end_matches('/').to_owned() })
+    if is_mount {
+        return Ok(mount.path.clone());
+    }
+    // Requests with any spelling of the path count for it.
+    let star = if start.len() < path.len() { "*" } else { "" };
+    let start = if star.is_empty() { start.trim_end_matches('/') } else { start };
+    Ok(usual_spelling(unsealed, start) + star)
 }
 
 fn bad_rate() -> Refusal {

@@ -229,3 +229,30 @@ async fn all_mounts_are_there_after_a_restart() {
     let after = server.expect(200, "GET", "sys/mounts", "").await;
     assert_eq!(before.data(), after.data(), "ids and accessors too");
 }
+
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_named_in_a_warning_and_the_rest_is_done() {
+    let server = Server::new().await;
+    server.expect(204, "POST", "sys/auth/cert", r#"{"type":"cert","description":"","local":false}"#).await;
+    for (path, body) in [
+        ("sys/mounts/kv", r#"{"type":"kv","discription":"x"}"#),
+        ("sys/mounts/kv/tune", r#"{"description":"a","default_lease":"1h"}"#),
+        ("sys/auth/jwt", r#"{"type":"jwt","defaults":{}}"#),
+        ("sys/policies/acl/p", r#"{"policy":"","polcy":"x"}"#),
+        ("identity/entity", r#"{"name":"bob","policy":"x"}"#),
+        ("identity/entity/name/bob", r#"{"metdata":{}}"#),
+        ("identity/group", r#"{"name":"team","members":[]}"#),
+        ("auth/cert/config", r#"{"disable_bindings":true}"#),
+    ] {
+        let path_and_body = format!("{path} {body}");
+        let body = body.replace(r#""policy":"","#, r#""policy":"path \"a\" {}","#);
+        let said = server.expect(200, "POST", path, &body).await;
+        assert!(
+            said.text.contains("Endpoint ignored these unrecognized parameters: ["),
+            "{path_and_body}: {}",
+            said.text
+        );
+    }
+    let tuned = server.expect(200, "GET", "sys/mounts/kv/tune", "").await;
+    assert_eq!(tuned.data().str("description"), Some("a"), "the rest is done");
+}

@@ -1,9 +1,9 @@
 //! Roots, intermediates and imports.
 
 use serde_json::json;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, RevokedCertificate, X509Certificate};
 
-use super::{certificate, server, text, texts, verify};
+use super::{certificate, number, server, text, texts, verify};
 
 #[tokio::test]
 async fn what_is_public_needs_no_token_and_answers_bytes() {
@@ -183,4 +183,52 @@ async fn what_is_not_built_is_refused_with_what_to_use_instead() {
         let said = server.pki(400, path, json!({})).await;
         assert!(said.error().contains(expected), "{path}: {}", said.error());
     }
+}
+
+#[tokio::test]
+async fn a_revoked_issuer_issues_nothing_and_is_on_the_list_of_the_one_above_it() {
+    let server = server().await;
+    server.root_ca().await;
+    let root_id = text(&server.expect(200, "GET", "pki/issuer/default", "").await, "issuer_id").to_owned();
+    let body = json!({"common_name": "Between", "key_type": "ec"});
+    let request = server.pki(200, "intermediate/generate/internal", body).await;
+    let body = json!({"csr": text(&request, "csr"), "common_name": "Between", "ttl": "600h"});
+    let signed = server.pki(200, "root/sign-intermediate", body).await;
+    let serial = text(&signed, "serial_number").to_owned();
+    server.pki(200, "intermediate/set-signed", json!({"certificate": text(&signed, "certificate")})).await;
+    let mut ids = server.expect(200, "LIST", "pki/issuers", "").await;
+    let between = ids.keys().into_iter().find(|id| *id != root_id).unwrap().to_owned();
+    server.pki(200, "config/issuers", json!({"default": between})).await;
+    server.role(json!({})).await;
+    server.issue("a.example.com").await;
+
+    let revoked = server.pki(200, &format!("issuer/{between}/revoke"), json!({})).await;
+    assert_eq!(revoked.data().get("revoked"), Some(&true.into()), "{}", revoked.text);
+    server.advance(60);
+    let again = server.pki(200, "issuer/default/revoke", json!({})).await;
+    assert_eq!(number(&again, "revocation_time"), number(&revoked, "revocation_time"));
+    let shown = server.expect(200, "GET", "pki/issuer/default", "").await;
+    assert_eq!(text(&shown, "revocation_time_rfc3339"), text(&revoked, "revocation_time_rfc3339"));
+    let shown = server.expect(200, "GET", &format!("pki/cert/{serial}"), "").await;
+    assert_eq!(number(&shown, "revocation_time"), number(&revoked, "revocation_time"));
+    let refused = server.pki(400, "issue/web", json!({"common_name": "b.example.com"})).await;
+    assert!(refused.error().starts_with("the default issuer was revoked"), "{}", refused.error());
+
+    server.pki(200, "config/issuers", json!({"default": root_id})).await;
+    let (status, _, der) = server.bytes("pki/crl").await;
+    assert_eq!(status, 200);
+    let (_, list) = CertificateRevocationList::from_der(&der).unwrap();
+    let listed: Vec<String> =
+        list.iter_revoked_certificates().map(RevokedCertificate::raw_serial_as_string).collect();
+    assert_eq!(listed, [serial]);
+    // A root is on nobody's list.
+    let body = json!({"common_name": "Other", "key_type": "ec", "issuer_name": "other"});
+    server.pki(200, "root/generate/internal", body).await;
+    server.pki(200, "issuer/other/revoke", json!({})).await;
+    let unknown = server.pki(400, "issuer/none/revoke", json!({})).await;
+    assert!(unknown.error().starts_with("there is no issuer"), "{}", unknown.error());
+    server.expect(204, "DELETE", &format!("pki/issuer/{between}"), "").await;
+    ids = server.expect(200, "LIST", "pki/issuers", "").await;
+    assert_eq!(ids.keys().len(), 2);
+    server.issue("c.example.com").await;
 }
