@@ -22,7 +22,7 @@ fn two_devices_keep_each_others_checkpoints_and_then_fall_silent() {
     let broker = builder().rules(strict()).build_with_boot(BOOT);
     for (name, path) in ["a", "b"].into_iter().zip(&paths) {
         let config = EvidenceConfig::new(format!("test/{name}"), Arc::clone(&log.key) as _).interval(NEVER);
-        broker.restore(log.device_at(name, path, Some(config), &[])).unwrap();
+        broker.restore(device_at(name, path, Some(config), &[])).unwrap();
     }
     let both = || ["a", "b"].map(|name| broker.checkpoint(name, LONG).unwrap());
     for round in 1..=3_usize {
@@ -51,7 +51,7 @@ fn two_devices_keep_each_others_checkpoints_and_then_fall_silent() {
     }
     // The checker takes them for what they are: neither doubles nor losses.
     for thorough in [false, true] {
-        let inputs = paths.iter().map(|path| Input::file(path)).collect();
+        let inputs = paths.iter().map(Input::file).collect();
         let options = Options { thorough, ..Options::default() };
         let report = check(inputs, &options, &mut |_| {}).unwrap();
         assert!(report.is_complete(Judge::EachDevice), "{report:?}");
