@@ -62,16 +62,20 @@ impl Broker {
     }
 
     /// Waits until everything accepted is written and synced, and covered by a checkpoint where the device keeps evidence,
-    /// at most for `timeout`; drills end. Blocks. Returns the
-    /// devices that did not get so far.
+    /// at most for `timeout`; drills end. Blocks. Returns the devices that did not get so far.
     pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
         self.end_drills(None);
         let deadline = self.shared.clock.monotonic().saturating_add(timeout);
+        let left = || deadline.saturating_sub(self.shared.clock.monotonic());
         let drained = self.request(None, timeout, |queue| &mut queue.sync);
-        for (_, evidence) in self.evidence() {
-            // A tree that cannot be written says so in its status, and holds up nothing.
-            let left = deadline.saturating_sub(self.shared.clock.monotonic()).min(CHECKPOINT_WAIT);
-            drop(evidence.checkpoint(left));
+        // A tree that cannot be written says so in its status, and holds up nothing.
+        let is_covered = |evidence: &DeviceEvidence| evidence.checkpoint(left().min(CHECKPOINT_WAIT)).is_ok();
+        let mut trees = self.evidence();
+        trees.retain(|(_, evidence)| is_covered(evidence));
+        if trees.len() > 1 {
+            // Each device has now got the last checkpoints of the others, as lines that are to be covered, too.
+            drop(self.request(None, left(), |queue| &mut queue.sync));
+            trees.retain(|(_, evidence)| is_covered(evidence));
         }
         drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
     }

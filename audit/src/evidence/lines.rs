@@ -113,7 +113,7 @@ mod tests {
     fn the_last_lines_are_compared_however_long_they_are() {
         let long = "y".repeat(3 * 1024 * 1024);
         for lines in [vec!["a", "b", "c"], vec!["a", &long], vec![""], vec![&long, "b"]] {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text = lines.join("\n") + "\n";
             let entries: Vec<_> = lines.iter().map(|line| line_digest(line.as_bytes())).collect();
             let (log, end) = (file(&text), text.len() as u64);
             assert!(end_with(&log, 0, end, &entries).unwrap());

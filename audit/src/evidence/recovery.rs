@@ -71,6 +71,8 @@ struct Opening<'a> {
     place: &'a Place,
     config: &'a EvidenceConfig,
     file: &'a OpenedFile,
+    /// How long the file is: another device may have written to it, and to the tree, since it was opened.
+    length: u64,
 }
 
 /// Opens the tree beside a file, which is the first that the device opens.
@@ -79,10 +81,10 @@ pub(super) fn open(
     keeper: &Arc<Keeper>,
     place: &Place,
     config: &EvidenceConfig,
-    file: &OpenedFile,
+    (file, length): (&OpenedFile, u64),
     now: Time,
 ) -> io::Result<Recovered> {
-    let opening = Opening { store, keeper, place, config, file };
+    let opening = Opening { store, keeper, place, config, file, length };
     match opening.find(now) {
         Ok(found) => Ok(found),
         Err(Fault::Io(error)) => {
@@ -224,9 +226,8 @@ impl Opening<'_> {
         let is_same =
             |inode: u64, mark: Option<FileMark>| inode == state.inode && (mark.is_some() || !state.named);
         let covered = |part: Part| {
-            // Another device may have written to the file, and to the tree, since it was opened.
-            let length = u64::try_from(rustix::fs::fstat(&part.file).map_err(io::Error::from)?.st_size);
-            if state.offset > length.unwrap_or(0) {
+            let length = if part.inode == self.file.id.ino { self.length } else { part.to };
+            if state.offset > length {
                 return Err(Fault::Aside(Aside(TreeEvent::Shorter, size, None)));
             }
             Ok(Part { from: state.offset.min(part.to), since: Some(state.since), ..part })

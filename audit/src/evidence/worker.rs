@@ -148,7 +148,8 @@ impl Worker {
     pub(super) fn run(mut self, before: Option<Arc<Keeper>>) {
         let keeper = Arc::clone(&self.keeper);
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            if before.is_none_or(|before| self.keeper.wait_for(&before)) && self.open() {
+            let followed = before.is_some();
+            if before.is_none_or(|before| self.keeper.wait_for(&before)) && self.open(followed) {
                 self.keep();
             }
         }));
@@ -160,10 +161,14 @@ impl Worker {
     }
 
     /// Opens the tree and adds the lines that it lacks. False if the devices have gone before that was possible.
-    fn open(&mut self) -> bool {
+    /// `followed`: another device wrote to the file until now.
+    fn open(&mut self, followed: bool) -> bool {
+        let length = rustix::fs::fstat(&self.file.file).ok().filter(|_| followed);
+        let length = length.and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(self.file.end);
         loop {
             let now = self.clock.now();
-            match recovery::open(&mut self.store, &self.keeper, &self.place, &self.config, &self.file, now) {
+            let file = (&self.file, length);
+            match recovery::open(&mut self.store, &self.keeper, &self.place, &self.config, file, now) {
                 Ok(found) => return self.adopt(found),
                 Err(error) => {
                     let text = error.to_string();

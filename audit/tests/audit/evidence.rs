@@ -39,6 +39,25 @@ struct Log {
     boot: u64,
 }
 
+/// A file device with a tree, or without one.
+fn device_at(
+    name: &str,
+    path: &Path,
+    evidence: Option<EvidenceConfig>,
+    more: &[(&str, &str)],
+) -> DeviceConfig {
+    let mut pairs = vec![("file_path", path.to_str().unwrap())];
+    pairs.extend_from_slice(more);
+    let options = DeviceOptions::parse("file", &options(&pairs)).unwrap();
+    let device = options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap();
+    let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&format!("salt of {name}"))));
+    let config = DeviceConfig::new(name, device, form);
+    match evidence {
+        Some(evidence) => config.evidence(evidence),
+        None => config,
+    }
+}
+
 impl Log {
     fn new() -> Self {
         // A file system that keeps attributes, if there is one.
@@ -67,26 +86,7 @@ impl Log {
     }
 
     fn device(&self, evidence: Option<EvidenceConfig>, more: &[(&str, &str)]) -> DeviceConfig {
-        self.device_at("a", &self.path(), evidence, more)
-    }
-
-    fn device_at(
-        &self,
-        name: &str,
-        path: &Path,
-        evidence: Option<EvidenceConfig>,
-        more: &[(&str, &str)],
-    ) -> DeviceConfig {
-        let mut pairs = vec![("file_path", path.to_str().unwrap())];
-        pairs.extend_from_slice(more);
-        let options = DeviceOptions::parse("file", &options(&pairs)).unwrap();
-        let device = options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap();
-        let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&format!("salt of {name}"))));
-        let config = DeviceConfig::new(name, device, form);
-        match evidence {
-            Some(evidence) => config.evidence(evidence),
-            None => config,
-        }
+        device_at("a", &self.path(), evidence, more)
     }
 
     /// A start of a server with the device, restored.

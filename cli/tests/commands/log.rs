@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 use onrecord_audit::entry::{Entry, Formatter, Salt};
 use onrecord_audit::evidence::EvidenceConfig;
-use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
+use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock};
 use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Signer, TreeLog, line_digest};
 use tempfile::TempDir;
 
@@ -369,7 +369,7 @@ fn the_logs_of_two_devices_of_one_server_vouch_for_each_other() {
     let timeout = Duration::from_mins(1);
     for round in 1..=3_usize {
         for _ in 0..100 {
-            broker.record_request(&Entry::default()).wait().unwrap();
+            let _proof = broker.record_request(&Entry::default()).wait().unwrap();
         }
         broker.checkpoint("a", timeout).unwrap();
         let anchors = || fs::read_to_string(at("b.log")).unwrap().matches("sys/audit/checkpoint").count();

@@ -122,11 +122,7 @@ impl Core {
         let operations = Operations::load(&core, &self.inner.acts).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
-        let broker = Broker::builder()
-            .rules(audit.rules.clone())
-            .clock(Arc::clone(&machine.clock))
-            .observer(Arc::clone(&log) as _)
-            .build_with_boot(boot);
+        let broker = self.broker(&audit, &log, boot);
         let (table, kinds) = (view(place::AUDIT)?, settings.device_kinds.clone());
         let log_keys = self.load_log_keys(&table, &cluster, &audit).await?;
         let loaded =
@@ -172,6 +168,15 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    /// A broker without devices, with the rules of the configuration.
+    fn broker(&self, audit: &AuditSettings, log: &Arc<devices::Log>, boot: Boot) -> Broker {
+        Broker::builder()
+            .rules(audit.rules.clone())
+            .clock(Arc::clone(&self.inner.host.clock))
+            .observer(Arc::clone(log) as _)
+            .build_with_boot(boot)
     }
 
     /// Tokens, leases, and the quotas that count them.

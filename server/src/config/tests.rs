@@ -185,6 +185,15 @@ fn a_wrong_value_is_refused_with_its_line() {
             "1: log_level = \"loud\": it must be one of trace, debug, info, warn, error",
         ),
         ("disable_mlock = \"maybe\"", "1: disable_mlock = \"maybe\": it must be true or false"),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(refusal(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_value_of_an_audit_stanza_is_refused_with_its_line() {
+    let cases = [
         ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number, 0 or more"),
         (
             "audit { allowed_addresses = [\"10.0.0.0/33\"] }",

@@ -16,13 +16,33 @@ fn anchors(path: &Path) -> Vec<(String, u64, String)> {
 }
 
 #[test]
+fn after_a_drain_the_last_checkpoints_of_the_others_are_covered_too() {
+    let log = Log::new();
+    let paths = ["a", "b", "c"].map(|name| log.dir.path().join(format!("{name}.log")));
+    let broker = builder().rules(strict()).build_with_boot(BOOT);
+    for (name, path) in ["a", "b", "c"].into_iter().zip(&paths) {
+        let config = EvidenceConfig::new(format!("test/{name}"), Arc::clone(&log.key) as _).interval(NEVER);
+        broker.restore(device_at(name, path, Some(config), &[])).unwrap();
+    }
+    record_some(&broker, 5);
+    assert!(broker.drain(LONG).is_empty());
+    for (name, path) in ["a", "b", "c"].into_iter().zip(&paths) {
+        let folder = Folder(log.dir.path().join(format!("{name}.log.tlog")));
+        let text = String::from_utf8(folder.read("checkpoint").unwrap().unwrap()).unwrap();
+        let checkpoint = Checkpoint::parse(&Note::parse(&text).unwrap().text).unwrap();
+        assert_tree(&folder, &checkpoint, &lines_of(path));
+        assert_eq!(anchors(path).len(), 2, "those of the two others");
+    }
+}
+
+#[test]
 fn two_devices_keep_each_others_checkpoints_and_then_fall_silent() {
     let log = Log::new();
     let paths = [log.dir.path().join("a.log"), log.dir.path().join("b.log")];
     let broker = builder().rules(strict()).build_with_boot(BOOT);
     for (name, path) in ["a", "b"].into_iter().zip(&paths) {
         let config = EvidenceConfig::new(format!("test/{name}"), Arc::clone(&log.key) as _).interval(NEVER);
-        broker.restore(log.device_at(name, path, Some(config), &[])).unwrap();
+        broker.restore(device_at(name, path, Some(config), &[])).unwrap();
     }
     let both = || ["a", "b"].map(|name| broker.checkpoint(name, LONG).unwrap());
     for round in 1..=3_usize {
@@ -51,7 +71,7 @@ fn two_devices_keep_each_others_checkpoints_and_then_fall_silent() {
     }
     // The checker takes them for what they are: neither doubles nor losses.
     for thorough in [false, true] {
-        let inputs = paths.iter().map(|path| Input::file(path)).collect();
+        let inputs = paths.iter().map(Input::file).collect();
         let options = Options { thorough, ..Options::default() };
         let report = check(inputs, &options, &mut |_| {}).unwrap();
         assert!(report.is_complete(Judge::EachDevice), "{report:?}");

@@ -33,7 +33,7 @@ fn every_line_of_all_files_is_an_entry_in_order_under_load_with_rotations_and_re
     // Of the tiles that were partial once only the newest are left.
     let partial = std::fs::read_dir(log.folder().join("tile/0")).unwrap();
     let partial =
-        partial.filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".p"));
+        partial.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "p"));
     assert!(partial.count() <= 1);
     log.end(broker);
     log.assert_covered();
