@@ -55,15 +55,23 @@ impl Tail {
         Self { path: path.into(), seen: 0 }
     }
 
-    /// What came since the last call, but for ceremonies: no request of the caller's has anything to do with when they come.
+    /// What came since the last call, but for ceremonies and the checkpoints of other devices: no request of the caller's has anything to do with when they come.
     pub fn more(&mut self) -> Vec<Value> {
         let text = std::fs::read(&self.path).unwrap_or_default();
         let fresh = text.get(self.seen..).unwrap_or_default();
         let whole = fresh.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         self.seen += whole;
         let fresh = fresh[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        fresh.map(onrecord_schema::checked).filter(|entry| !is_ceremony(entry)).collect()
+        fresh
+            .map(onrecord_schema::checked)
+            .filter(|entry| !is_ceremony(entry) && !is_checkpoint(entry))
+            .collect()
     }
+}
+
+/// The entry with a checkpoint of another device's tree.
+fn is_checkpoint(entry: &Value) -> bool {
+    entry["request"]["path"] == "sys/audit/checkpoint"
 }
 
 /// Per request id, which of its two entries the log holds: (requests, responses).

@@ -279,6 +279,7 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     let output = String::from_utf8_lossy(&running.stdout).into_owned();
     assert_eq!(running.status.code(), Some(0), "{output}");
     assert!(output.contains("in use by a running server"), "{output}");
+    server.eventually("the log has a tree", || place.path("one.log.tlog/checkpoint").exists());
     let before = [&one, &deep].map(|file| log::lines_beside_ceremonies(file).len());
     let probed = onrecord(&place, &["operator", "diagnose"], &["-probe"], "");
     assert_eq!(probed.status.code(), Some(0), "{}", String::from_utf8_lossy(&probed.stdout));
