@@ -31,9 +31,14 @@ pub fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The lines that are not of a ceremony.
-pub fn lines_beside_ceremonies(path: &Path) -> Vec<Value> {
-    lines(path).into_iter().filter(|entry| !is_ceremony(entry)).collect()
+/// The lines without those of ceremonies and the checkpoints of other devices: no request of a client's has anything to do with
+/// when these come.
+pub fn lines_of_requests(path: &Path) -> Vec<Value> {
+    lines(path).into_iter().filter(is_of_request).collect()
+}
+
+fn is_of_request(entry: &Value) -> bool {
+    !is_ceremony(entry) && !is_checkpoint(entry)
 }
 
 /// Whether an entry is of a ceremony. Those that no device could record come when there is one, shortly after it was enabled
@@ -55,17 +60,14 @@ impl Tail {
         Self { path: path.into(), seen: 0 }
     }
 
-    /// What came since the last call, but for ceremonies and the checkpoints of other devices: no request of the caller's has anything to do with when they come.
+    /// What came since the last call, as [`lines_of_requests`] has it.
     pub fn more(&mut self) -> Vec<Value> {
         let text = std::fs::read(&self.path).unwrap_or_default();
         let fresh = text.get(self.seen..).unwrap_or_default();
         let whole = fresh.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         self.seen += whole;
         let fresh = fresh[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        fresh
-            .map(onrecord_schema::checked)
-            .filter(|entry| !is_ceremony(entry) && !is_checkpoint(entry))
-            .collect()
+        fresh.map(onrecord_schema::checked).filter(is_of_request).collect()
     }
 }
 

@@ -204,7 +204,8 @@ impl Note {
         if text.len() > NOTE_MAX {
             return Err(NoteError::Form("it is longer than 1 MiB"));
         }
-        if text.chars().any(|letter| letter < ' ' && letter != '\n') {
+        // The specification names those below U+0020 alone; the others would reach a terminal, too.
+        if text.chars().any(|letter| letter.is_control() && letter != '\n') {
             return Err(NoteError::Form("it has control characters"));
         }
         let blank = text.rfind("\n\n").ok_or(NoteError::Form("no empty line before the signatures"))?;

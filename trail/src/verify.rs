@@ -21,6 +21,7 @@ mod tree_folder;
 mod walk;
 
 use std::io;
+use std::path::Path;
 
 use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
 
@@ -240,6 +241,11 @@ struct Source {
     stream: Option<LineHashes>,
 }
 
+/// Whether a file has the name that a device gives to a torn end; the folder's name does not count.
+fn is_torn_aside(name: &str) -> bool {
+    Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().contains(".torn-"))
+}
+
 impl Source {
     fn new(input: Input) -> Self {
         Self { name: input.name().to_owned(), input: Some(input), stream: None }
@@ -315,7 +321,7 @@ impl Source {
             covered: track.covered,
             first_leaf: track.first,
             last_leaf: track.last,
-            torn_aside: self.name.contains(".torn-"),
+            torn_aside: track.lines <= 1 && is_torn_aside(&self.name),
         }
     }
 }

@@ -77,7 +77,7 @@ fn refused_requests_beyond_the_rate_are_counted_and_a_valid_token_is_not_limited
     .enumerate()
     {
         let source = Ipv4Addr::new(127, 0, 0, 70 + u8::try_from(number).expect("small"));
-        let before = log::lines_beside_ceremonies(&file).len();
+        let before = log::lines_of_requests(&file).len();
         let (refused, limited, answer) = flood(server.addr, source, &head, body, FLOOD);
         assert!(limited > FLOOD / 4, "{what}: {refused} refused, {limited} over the rate");
         assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
@@ -85,7 +85,7 @@ fn refused_requests_beyond_the_rate_are_counted_and_a_valid_token_is_not_limited
         assert!(refused >= 100, "{what}: there is a burst: {refused}");
         all += limited as u64;
         server.eventually("all are counted", || counted(&file).1 == all);
-        let entries = log::lines_beside_ceremonies(&file);
+        let entries = log::lines_of_requests(&file);
         let (counts, _) = counted(&file);
         assert!(
             entries.len() - before <= 2 * refused + 2 * counts.len(),
@@ -147,9 +147,9 @@ fn without_a_limit_each_has_its_entries() {
     let server = place.in_memory("unauthenticated_rate_limit = 0\n");
     let file = place.path("audit.log");
     server.enable_file("log", &file);
-    let before = log::lines_beside_ceremonies(&file).len();
+    let before = log::lines_of_requests(&file).len();
     let (refused, limited, _) = flood(server.addr, ADDRESS, "GET /v1/kv/a", "", 1500);
     assert_eq!((refused, limited), (1500, 0));
-    assert_eq!(log::lines_beside_ceremonies(&file).len() - before, 3000);
+    assert_eq!(log::lines_of_requests(&file).len() - before, 3000);
     assert!(fs::metadata(&file).expect("the log").len() > 0);
 }

@@ -42,7 +42,7 @@ pub fn ceremonies_recorded(log: &Path) -> usize {
 
 /// Compares all exchanges with a log, whose device the client enabled at this path. Returns the ids of the requests that have both entries.
 pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> {
-    let entries = log::lines_beside_ceremonies(log);
+    let entries = log::lines_of_requests(log);
     let (probe, entries) = entries.split_first().expect("a probe");
     assert_eq!(probe["request"]["path"], "sys/audit/test", "the first line of a device is its probe");
     let mut requests = entries.iter().filter(|entry| entry["type"] == "request");

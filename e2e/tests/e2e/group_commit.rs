@@ -22,7 +22,7 @@ fn r_groupcommit_64_writers_share_the_fdatasyncs_of_a_file() {
     let options = json!({"file_path": path, "durability": "fsync"});
     let answer = server.call("PUT", "sys/audit/file", Some(json!({"type": "file", "options": options})));
     assert_eq!(answer.status, 204, "{}", answer.error());
-    let before = log::lines_beside_ceremonies(&path).len();
+    let before = log::lines_of_requests(&path).len();
 
     let strace = Strace::attach(server.pid(), &place.path("strace"), ["-f", "-e", "trace=fdatasync"]);
     let start = Barrier::new(WRITERS);
@@ -40,7 +40,7 @@ fn r_groupcommit_64_writers_share_the_fdatasyncs_of_a_file() {
     drop(strace);
 
     // A request is answered once both of its entries are synced, so the trace has all calls.
-    let entries = log::lines_beside_ceremonies(&path).len() - before;
+    let entries = log::lines_of_requests(&path).len() - before;
     let syncs = trace.lines().filter(|line| line.contains("fdatasync(")).count();
     assert_eq!(entries, 2 * WRITERS * ROUNDS);
     assert!(syncs > 0 && 2 * syncs <= entries, "{entries} entries in {syncs} syncs");

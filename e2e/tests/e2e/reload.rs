@@ -280,10 +280,10 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     assert_eq!(running.status.code(), Some(0), "{output}");
     assert!(output.contains("in use by a running server"), "{output}");
     server.eventually("the log has a tree", || place.path("one.log.tlog/checkpoint").exists());
-    let before = [&one, &deep].map(|file| log::lines_beside_ceremonies(file).len());
+    let before = [&one, &deep].map(|file| log::lines_of_requests(file).len());
     let probed = onrecord(&place, &["operator", "diagnose"], &["-probe"], "");
     assert_eq!(probed.status.code(), Some(0), "{}", String::from_utf8_lossy(&probed.stdout));
-    let after = [&one, &deep].map(|file| log::lines_beside_ceremonies(file).len());
+    let after = [&one, &deep].map(|file| log::lines_of_requests(file).len());
     assert_eq!(after, [before[0], before[1] + 1], "a test entry, where no tree would lack it");
     let output = String::from_utf8_lossy(&probed.stdout).into_owned();
     assert!(output.contains("no test entry is written, because the log has a tree"), "{output}");

@@ -175,10 +175,13 @@ pub enum Verdict {
 impl Verification {
     /// What follows from the findings.
     pub fn verdict(&self) -> Verdict {
-        if self.not_a_log().next().is_some() || self.has_no_line() || self.tree.size == 0 {
+        if self.has_no_line() || self.tree.size == 0 {
             Verdict::NotJudged
         } else if self.differs() {
+            // A foreign file beside the log makes nothing of it undone.
             Verdict::Differs
+        } else if self.not_a_log().next().is_some() {
+            Verdict::NotJudged
         } else if self.tree.signature == Signature::Holds {
             Verdict::Intact
         } else {
