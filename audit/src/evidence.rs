@@ -83,7 +83,7 @@ pub use onrecord_evidence::{Cosigned, Ed25519Key, KeyError, SEED_LENGTH};
 
 /// A checkpoint is made so often while lines are written.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// So many resources of others are kept in the folder.
+/// The most resources of others that are kept in the folder.
 const EXTRAS_MAX: usize = 8;
 
 /// Evidence of what a device wrote: under which name, and who signs.

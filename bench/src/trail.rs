@@ -101,6 +101,32 @@ fn write(path: &Path, sample: &'static SampleData, plan: &Plan, device: usize, b
     (seq, written)
 }
 
+/// The figures of one line of a table, a round each.
+#[derive(Default)]
+struct Figures {
+    /// Seconds of CPU time, and by the clock.
+    on_core: Vec<f64>,
+    passed: Vec<f64>,
+    /// MiB of the process.
+    peaks: Vec<f64>,
+}
+
+impl Figures {
+    /// Prints the line under [`COLUMNS`].
+    fn print(mut self, name: &str, bytes: u64, entries: u64) {
+        let seconds = median(&mut self.on_core);
+        println!(
+            "| {} | {:.0} | {entries} | {:.2} | {:.0} | {:.2} | {:.1} |",
+            name,
+            bytes as f64 / 1e6,
+            bytes as f64 / seconds / 1e9,
+            seconds * 1e9 / entries as f64,
+            bytes as f64 / median(&mut self.passed) / 1e9,
+            median(&mut self.peaks),
+        );
+    }
+}
+
 /// One plan: a line of the table.
 fn measure(sample: &'static SampleData, plan: &Plan, effort: Effort) {
     let all = if effort.rounds > 1 { 400_000_000 } else { 4_000_000 };
@@ -116,7 +142,7 @@ fn measure(sample: &'static SampleData, plan: &Plan, effort: Effort) {
         paths.push(path);
     }
     let options = onrecord_trail::Options { thorough: plan.thorough, ..Default::default() };
-    let (mut on_core, mut passed, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut figures = Figures::default();
     // The first round warms up.
     for round in 0..=effort.rounds {
         memory();
@@ -129,21 +155,12 @@ fn measure(sample: &'static SampleData, plan: &Plan, effort: Effort) {
         let found: u64 = report.sources.iter().map(|source| source.entries).sum();
         assert!(report.is_complete(Judge::EachDevice) && found == entries, "the logs are whole");
         if round > 0 {
-            on_core.push(cpu);
-            passed.push(time);
-            peaks.push(peak);
+            figures.on_core.push(cpu);
+            figures.passed.push(time);
+            figures.peaks.push(peak);
         }
     }
-    let seconds = median(&mut on_core);
-    println!(
-        "| {} | {:.0} | {entries} | {:.2} | {:.0} | {:.2} | {:.1} |",
-        plan.name,
-        bytes as f64 / 1e6,
-        bytes as f64 / seconds / 1e9,
-        seconds * 1e9 / entries as f64,
-        bytes as f64 / median(&mut passed) / 1e9,
-        median(&mut peaks),
-    );
+    figures.print(plan.name, bytes, entries);
 }
 
 /// The tree of a log, in a folder: its lines were read back.
@@ -193,7 +210,7 @@ fn measure_verification(sample: &'static SampleData, plan: &Plan, effort: Effort
     let (entries, bytes) = write(&log, sample, plan, 0, all);
     let key = write_tree(&log, tree.clone());
     let tree = TreeFolder::new(tree);
-    let (mut on_core, mut passed, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut figures = Figures::default();
     for round in 0..=effort.rounds {
         memory();
         let (cpu, begin) = (thread_cpu_time(), Instant::now());
@@ -204,21 +221,12 @@ fn measure_verification(sample: &'static SampleData, plan: &Plan, effort: Effort
         let (_, peak) = memory();
         assert!(found.verdict() == Verdict::Intact && found.tree.size == entries, "the log is whole");
         if round > 0 {
-            on_core.push(cpu);
-            passed.push(time);
-            peaks.push(peak);
+            figures.on_core.push(cpu);
+            figures.passed.push(time);
+            figures.peaks.push(peak);
         }
     }
-    let seconds = median(&mut on_core);
-    println!(
-        "| {} | {:.0} | {entries} | {:.2} | {:.0} | {:.2} | {:.1} |",
-        plan.name,
-        bytes as f64 / 1e6,
-        bytes as f64 / seconds / 1e9,
-        seconds * 1e9 / entries as f64,
-        bytes as f64 / median(&mut passed) / 1e9,
-        median(&mut peaks),
-    );
+    figures.print(plan.name, bytes, entries);
 }
 
 /// The columns of both tables.

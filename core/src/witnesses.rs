@@ -1,5 +1,5 @@
 //! What witnesses have cosigned of the logs of audit devices, for status and metrics. It is known to the process, and is told by
-//! who asks the witnesses.
+//! the tasks that ask them.
 //! Never in it: calls of a witness.
 
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ use super::worker::Worker;
 use super::{CheckpointFailed, DeviceEvidence, EXTRAS_MAX, EvidenceStatus, SignedCheckpoint, Sink, lock};
 use crate::device::FileId;
 
-/// With so many bytes waiting the thread hashes at once.
+/// When this number of bytes waits, the thread hashes at once.
 const HASH_AT: usize = 1024 * 1024;
 /// How many events wait to be put on record.
 const NOTICES_MAX: usize = 16;

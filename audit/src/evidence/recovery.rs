@@ -23,7 +23,7 @@ use super::state::{self, State};
 use super::worker::TreeStore;
 use super::{EvidenceConfig, SignedCheckpoint, lines};
 
-/// So many files of the log are looked at, and so many names of its directory.
+/// The most files of the log that are looked at, and names of its directory that are read.
 const FILES_MAX: usize = 512;
 const NAMES_MAX: usize = 100_000;
 /// Where it is not known how far the tree covers the file, its last line is looked for in this much.

@@ -43,7 +43,7 @@ pub(crate) struct Bounds {
     pub(crate) first_leaf: u64,
     /// How many leaves there are.
     pub(crate) size: u64,
-    /// So many examples of each kind are kept.
+    /// The most examples of each kind that are kept.
     pub(crate) examples: usize,
 }
 

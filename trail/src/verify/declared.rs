@@ -11,7 +11,7 @@ use super::walk::{Walk, Where};
 use crate::input::Input;
 use crate::lines::Lines;
 
-/// So many of them are kept.
+/// The most of them that are kept.
 const DECLARED_MAX: usize = 1 << 20;
 
 /// The size of the tree when it could not take lines, and how many.

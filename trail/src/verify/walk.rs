@@ -21,7 +21,7 @@ const FAR_MAX: usize = 1 << 20;
 const KEPT_OF_ONE: usize = 65536;
 /// And so many of all.
 const KEPT: usize = 1 << 20;
-/// After so many differences the rest of a source is not compared.
+/// After this number of differences the rest of a source is not compared.
 const DIFFERENCES_MAX: usize = 1 << 18;
 
 /// Where in a source a difference is.

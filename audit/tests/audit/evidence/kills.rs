@@ -6,7 +6,7 @@ use super::*;
 use onrecord_audit::evidence::Store;
 use proptest::prelude::*;
 
-/// A folder that takes so many writes more, and then none: its process was killed.
+/// A folder that takes this number of writes more, and then none: its process was killed.
 #[derive(Clone)]
 pub(super) struct Kill(Arc<(AtomicBool, AtomicU64)>);
 

@@ -106,7 +106,7 @@ fn a_full_folder_is_in_the_status_and_never_in_the_health_of_the_device() {
 #[test]
 fn a_directory_that_cannot_be_written_refuses_nothing() {
     let mut log = Log::new();
-    // A file is in the way of the folder: nobody can write there, root neither.
+    // A file is in the way of the folder: no user can write there, root included.
     std::fs::write(log.folder(), "in the way").unwrap();
     let broker = log.start_with(log.config().interval(Duration::from_millis(2)));
     record_some(&broker, 10);

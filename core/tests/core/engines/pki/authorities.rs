@@ -221,7 +221,7 @@ async fn a_revoked_issuer_issues_nothing_and_is_on_the_list_of_the_one_above_it(
     let listed: Vec<String> =
         list.iter_revoked_certificates().map(RevokedCertificate::raw_serial_as_string).collect();
     assert_eq!(listed, [serial]);
-    // A root is on nobody's list.
+    // No list has a root: no issuer is above it.
     let body = json!({"common_name": "Other", "key_type": "ec", "issuer_name": "other"});
     server.pki(200, "root/generate/internal", body).await;
     server.pki(200, "issuer/other/revoke", json!({})).await;
