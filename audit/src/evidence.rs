@@ -52,6 +52,7 @@ mod checkpointing;
 mod feed;
 mod feeder;
 mod folder;
+mod head;
 mod keeper;
 mod lines;
 mod notice;
@@ -70,6 +71,8 @@ use onrecord_value::Time;
 use crate::clock::Clock;
 pub(crate) use feeder::{Feeder, FileHandle};
 pub use folder::FolderReader;
+use head::Memory;
+pub use head::TreeHead;
 use keeper::Keeper;
 pub use notice::{TreeEvent, TreeNotice};
 
@@ -93,6 +96,7 @@ pub struct EvidenceConfig {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) interval: Duration,
     pub(crate) earlier_keys: Vec<VerifierKey>,
+    memory: Memory,
     #[cfg(feature = "test-support")]
     pub(crate) wrap: Option<WrapStore>,
 }
@@ -117,6 +121,7 @@ impl EvidenceConfig {
             signer,
             interval: INTERVAL,
             earlier_keys: Vec::new(),
+            memory: Memory::NotKept,
             #[cfg(feature = "test-support")]
             wrap: None,
         }
@@ -132,6 +137,16 @@ impl EvidenceConfig {
     #[must_use]
     pub fn accept(mut self, key: VerifierKey) -> Self {
         self.earlier_keys.push(key);
+        self
+    }
+
+    /// What is remembered of this log, of all folders that it had ([`DeviceEvidence::head`]): a start continues no tree that
+    /// does not continue the one that is remembered, and adds nothing that was written after the device ended in order.
+    /// An empty list is a memory, too: nothing is known of this log, and lines that are there already are not added.
+    /// Without this call no memory is kept.
+    #[must_use]
+    pub fn remembered(mut self, heads: Vec<TreeHead>) -> Self {
+        self.memory = Memory::Kept(heads);
         self
     }
 
@@ -298,6 +313,13 @@ impl DeviceEvidence {
             },
             |keeper| keeper.status(),
         ))
+    }
+
+    /// What is to be remembered of the tree, and given to the next start ([`EvidenceConfig::remembered`]). To be kept from
+    /// time to time, as soon as there is one, and when the broker was drained: then with `ends`, which says that nothing is
+    /// written any more. `None` if the tree is not open yet.
+    pub fn head(&self, ends: bool) -> Option<TreeHead> {
+        self.keeper()?.head(ends)
     }
 
     /// The newest checkpoint, as it was when it was last made.

@@ -117,7 +117,8 @@ fn key_and_file(opened: &FileHandle<'_>) -> Option<(FolderKey, OpenedFile)> {
     let name = opened.path.file_name()?;
     let directory = FileId::of(&rustix::fs::fstat(opened.directory).ok()?);
     let FileHandle { id, end, created, .. } = *opened;
-    let file = OpenedFile { file: opened.file.try_clone().ok()?, id, end, created, previous: 0 };
+    let mode = rustix::fs::fstat(opened.file).ok()?.st_mode;
+    let file = OpenedFile { file: opened.file.try_clone().ok()?, id, end, mode, created, previous: 0 };
     Some((FolderKey::new(directory, name), file))
 }
 

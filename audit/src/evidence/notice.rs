@@ -27,6 +27,8 @@ pub enum TreeEvent {
     Repaired,
     /// Lines that came after the last orderly end, and not from a device with a tree, were added.
     Added,
+    /// Lines that were written after the device had ended in order were left out.
+    Stopped,
     /// It could not take lines.
     Lost,
     /// The file that it covered last was not found, or cannot be read.
@@ -47,6 +49,8 @@ pub enum TreeEvent {
     Tiles,
     /// The checkpoint is signed with another key.
     OtherKey,
+    /// It does not continue the tree that is remembered.
+    Rewritten,
     /// The folder was removed or renamed while it was in use.
     Removed,
 }
@@ -58,6 +62,7 @@ impl TreeEvent {
             Self::Begun => "the tree begins here: earlier lines of the file are not in it",
             Self::Repaired => "lines that an earlier start had not added to the tree were added",
             Self::Added => "lines that were written while no tree was kept were added to the tree",
+            Self::Stopped => "lines that were written while the server was stopped are not in the tree",
             Self::Lost => "the tree could not take lines",
             Self::Unchecked => "the file that the tree covered last could not be compared with it",
             Self::OtherOrigin => "the tree was that of another log, and a new one was begun",
@@ -74,6 +79,9 @@ impl TreeEvent {
             Self::OtherKey => {
                 "the checkpoint of the tree is not signed with the key of this log, and a new tree was begun"
             }
+            Self::Rewritten => {
+                "the tree does not continue the one that is remembered, and a new tree was begun"
+            }
             Self::Removed => "the tree was removed while it was in use, and a new one was begun",
         }
     }
@@ -82,7 +90,13 @@ impl TreeEvent {
     pub const fn is_contradiction(self) -> bool {
         !matches!(
             self,
-            Self::Begun | Self::Repaired | Self::Added | Self::Lost | Self::Unchecked | Self::OtherOrigin
+            Self::Begun
+                | Self::Repaired
+                | Self::Added
+                | Self::Stopped
+                | Self::Lost
+                | Self::Unchecked
+                | Self::OtherOrigin
         )
     }
 }
