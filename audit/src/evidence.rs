@@ -247,6 +247,8 @@ pub struct DeviceEvidence {
     kept: AtomicBool,
     signer: Mutex<Arc<dyn Signer>>,
     keeper: Mutex<Option<Arc<Keeper>>>,
+    /// Why there is no keeper, and since when.
+    failure: Mutex<Option<(String, Time)>>,
 }
 
 impl fmt::Debug for DeviceEvidence {
@@ -258,7 +260,8 @@ impl fmt::Debug for DeviceEvidence {
 impl DeviceEvidence {
     pub(crate) fn new(config: EvidenceConfig, clock: Arc<dyn Clock>, sink: Sink) -> Self {
         let signer = Mutex::new(Arc::clone(&config.signer));
-        Self { config, clock, sink, kept: AtomicBool::new(false), signer, keeper: Mutex::new(None) }
+        let (kept, keeper, failure) = (AtomicBool::new(false), Mutex::new(None), Mutex::new(None));
+        Self { config, clock, sink, kept, signer, keeper, failure }
     }
 
     fn keeper(&self) -> Option<Arc<Keeper>> {
@@ -268,6 +271,12 @@ impl DeviceEvidence {
     /// The device keeps a tree, or will as soon as its file is open.
     fn set_kept(&self) {
         self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing keeps the tree until the device opens its file again: what it writes is not covered.
+    fn fail(&self, error: String) {
+        *lock(&self.keeper) = None;
+        *lock(&self.failure) = Some((format!("the tree is not kept: {error}"), self.clock.now()));
     }
 
     pub(crate) fn is_kept(&self) -> bool {
@@ -308,7 +317,7 @@ impl DeviceEvidence {
                 checkpoint: None,
                 uncovered: 0,
                 lost: 0,
-                error: None,
+                error: lock(&self.failure).clone(),
                 contradiction: None,
             },
             |keeper| keeper.status(),
@@ -329,7 +338,11 @@ impl DeviceEvidence {
 
     /// Has everything that was written covered by a checkpoint now. Blocks, at most for `timeout`.
     pub fn checkpoint(&self, timeout: Duration) -> Result<SignedCheckpoint, CheckpointFailed> {
-        self.keeper().ok_or(CheckpointFailed::Off)?.checkpoint(timeout)
+        let keeper = self.keeper().ok_or_else(|| match lock(&self.failure).clone() {
+            Some((error, _)) => CheckpointFailed::Failed(error),
+            None => CheckpointFailed::Off,
+        });
+        keeper?.checkpoint(timeout)
     }
 
     /// Reads the tiles and the checkpoint in the folder; a read may block. `None` if the device keeps no tree.

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -102,14 +103,14 @@ pub(super) struct Round {
 }
 
 impl Keeper {
-    /// The keeper of a folder: the one that there is, or a new one with a thread. `None` if there is no thread to be had.
+    /// The keeper of a folder: the one that there is, or a new one with a thread; an error if there is no thread to be had.
     pub(super) fn join(
         evidence: &DeviceEvidence,
         key: FolderKey,
         directory: OwnedFd,
         path: PathBuf,
         file: OpenedFile,
-    ) -> Option<Arc<Self>> {
+    ) -> io::Result<Arc<Self>> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
         let same = |keeper: &&Arc<Self>| {
@@ -124,7 +125,7 @@ impl Keeper {
             drop(keepers);
             *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
             found.add_file(file);
-            return Some(found);
+            return Ok(found);
         }
         let before = keepers.iter().rev().find(|keeper| keeper.key == key).cloned();
         let place = Arc::new(Place::beside(directory, &key.name));
@@ -155,9 +156,9 @@ impl Keeper {
         });
         let worker = Worker::new(&keeper, &evidence.config, &evidence.clock, place, file);
         let name = "audit-evidence".to_owned();
-        std::thread::Builder::new().name(name).spawn(move || worker.run(before)).ok()?;
+        std::thread::Builder::new().name(name).spawn(move || worker.run(before))?;
         keepers.push(Arc::clone(&keeper));
-        Some(keeper)
+        Ok(keeper)
     }
 
     pub(super) fn is_at(&self, key: &FolderKey) -> bool {
