@@ -274,7 +274,7 @@ impl DeviceEvidence {
     }
 
     /// Nothing keeps the tree until the device opens its file again: what it writes is not covered.
-    fn fail(&self, error: String) {
+    fn fail(&self, error: &std::io::Error) {
         *lock(&self.keeper) = None;
         *lock(&self.failure) = Some((format!("the tree is not kept: {error}"), self.clock.now()));
     }

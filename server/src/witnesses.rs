@@ -149,8 +149,9 @@ async fn submit(
             (Arc::clone(&log.reader), log.origin.clone(), Arc::clone(&log.reading));
         let (file, last) = (cosigned(&witness.name), last.clone());
         let prepare = move || {
-            let _reading = reading;
-            Submission::prepare(&*reader, &file, last, &origin, old)
+            let prepared = Submission::prepare(&*reader, &file, last, &origin, old);
+            drop(reading);
+            prepared
         };
         let prepared = run_with_timeout(FILES_TIMEOUT, prepare).await;
         let Some(submission) = prepared.unwrap_or_else(|| Err(hangs()))? else { return Ok(None) };

@@ -51,7 +51,7 @@ impl Feeder {
             Ok(found) => found,
             Err(error) => {
                 self.leave();
-                self.evidence.fail(error.to_string());
+                self.evidence.fail(&error);
                 return;
             }
         };
@@ -64,7 +64,7 @@ impl Feeder {
                 .directory
                 .try_clone()
                 .and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
-            self.keeper = joined.map_err(|error| self.evidence.fail(error.to_string())).ok();
+            self.keeper = joined.map_err(|error| self.evidence.fail(&error)).ok();
             lock(&self.evidence.keeper).clone_from(&self.keeper);
         }
         self.file = Some(opened.id);
