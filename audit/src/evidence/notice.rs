@@ -1,6 +1,8 @@
 //! What happened to a tree and must be on record in the log of its device.
 //! Never in it: how it is found out.
 
+use onrecord_entry::gap::TreeFacts;
+
 /// An event of the tree beside a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,10 +62,10 @@ impl TreeEvent {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Begun => "the tree begins here: earlier lines of the file are not in it",
-            Self::Repaired => "lines that an earlier start had not added to the tree were added",
-            Self::Added => "lines that were written while no tree was kept were added to the tree",
+            Self::Repaired => TreeFacts::REPAIRED.as_str(),
+            Self::Added => TreeFacts::ADDED.as_str(),
             Self::Stopped => "lines that were written while the server was stopped are not in the tree",
-            Self::Lost => "the tree could not take lines",
+            Self::Lost => TreeFacts::LOST.as_str(),
             Self::Unchecked => "the file that the tree covered last could not be compared with it",
             Self::OtherOrigin => "the tree was that of another log, and a new one was begun",
             Self::Shorter => "the file is shorter than its tree says, and a new tree was begun",
