@@ -79,6 +79,7 @@ fn lines_that_were_added_while_the_server_was_stopped_are_counted_and_not_covere
     assert_tree(&Folder(log.folder()), &log.checkpoint(), &covered);
     assert_eq!(status(&broker).contradiction, None);
     log.end(broker);
+    assert_eq!(log.verified().verdict(), Verdict::Differs, "verification names them");
     let gap = log.lines().into_iter().find_map(|line| {
         let line = decode(&line).ok()?;
         let tree = line.entry().gap?.tree?;
