@@ -17,9 +17,12 @@ mod report;
 mod snapshot;
 mod times;
 mod tree_check;
+mod tree_events;
 mod tree_folder;
+mod vouched_later;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -28,7 +31,6 @@ use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
-use declared::Declared;
 use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
 use line_hashes::LineHashes;
@@ -40,7 +42,8 @@ use walk::{Track, Walk};
 pub use kept::{KeptCheckpoint, KeptNote, RootState};
 pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
 pub use report::{
-    Finding, FindingKind, Signature, TreeReport, Verdict, Verification, VerifiedSource, WitnessReport,
+    Finding, FindingKind, Signature, TreeReport, Verdict, Verification, VerifiedSource, VouchedLater,
+    WitnessReport,
 };
 pub use tree_folder::TreeFolder;
 
@@ -52,8 +55,12 @@ const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
 pub struct VerifyOptions {
     /// How many examples of each finding are kept. Counts are exact. Default 10.
     pub examples: usize,
+    /// The name of the log that is to be verified. Without it the keys must be of one origin.
+    pub origin: Option<String>,
     /// Keys of the server, got from the server and not from beside the log. One of the tree's origin must have signed.
     pub keys: Vec<VerifierKey>,
+    /// Keys that were retired: they vouch for checkpoints that were kept, and not for that of the tree.
+    pub retired: Vec<VerifierKey>,
     /// Keys of witnesses: each must have cosigned.
     pub witnesses: Vec<VerifierKey>,
     /// Checkpoints that were kept: the tree must still have their roots.
@@ -67,19 +74,24 @@ pub struct VerifyOptions {
     pub first_leaf: u64,
     /// Findings that are reported and do not count.
     pub allowed: Vec<FindingKind>,
+    /// Lines that a start added to the tree later count as a difference.
+    pub strict: bool,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
         Self {
             examples: 10,
+            origin: None,
             keys: Vec::new(),
+            retired: Vec::new(),
             witnesses: Vec::new(),
             kept: Vec::new(),
             cosigned: Vec::new(),
             anchors: Vec::new(),
             first_leaf: 0,
             allowed: Vec::new(),
+            strict: false,
         }
     }
 }
@@ -100,9 +112,23 @@ pub enum VerifyError {
     /// There is no tree.
     #[error("there is no tree: it has no checkpoint")]
     NoTree,
-    /// The checkpoint of the tree cannot be read.
+    /// The checkpoint of the tree is not one.
     #[error("the checkpoint of the tree cannot be read: {0}")]
     Checkpoint(String),
+    /// The tree cannot be read at the moment.
+    #[error("the checkpoint of the tree cannot be read: {0}")]
+    Unreadable(String),
+    /// The keys are of several logs.
+    #[error(
+        "the keys are of several logs, and it was not said which one is to be verified: {}. The tree says that it is of {tree}",
+        .origins.join(", ")
+    )]
+    Origins {
+        /// The origins of the keys.
+        origins: Vec<String>,
+        /// The origin of the tree.
+        tree: String,
+    },
     /// A kept checkpoint cannot be used.
     #[error("{name} cannot be compared with the tree: {error}")]
     Kept {
@@ -111,6 +137,13 @@ pub enum VerifyError {
         /// Why.
         error: String,
     },
+}
+
+impl VerifyError {
+    /// Whether a log whose device keeps a tree would not be so: somebody removed the tree or its checkpoint.
+    pub const fn is_finding(&self) -> bool {
+        matches!(self, Self::NoTree | Self::Checkpoint(_))
+    }
 }
 
 /// Verifies logs of one device, in any order, with the tree of the device.
@@ -124,20 +157,28 @@ pub fn verify(
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Verification, VerifyError> {
     let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
-    let anchors: Vec<AnchorLog> =
-        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
     let tree = Snapshot::take(tree)?;
     let origin = &tree.checkpoint.origin;
-    let given = options.keys.len();
-    let keys: Vec<VerifierKey> = options.keys.into_iter().filter(|key| key.name() == origin).collect();
+    check_origins(&options, origin)?;
+    let other_than = options.origin.filter(|wanted| wanted != origin);
+    let anchors: Vec<AnchorLog> =
+        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
+    let given = options.keys.len() + options.retired.len();
+    let of_origin = |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin);
+    let live: Vec<VerifierKey> = of_origin(options.keys).collect();
+    let retired: Vec<VerifierKey> = of_origin(options.retired).collect();
+    let keys = [live.as_slice(), &retired].concat();
     let mut kept = KeptRoots::default();
     let is_cosigned = |kept: &KeptNote| {
         Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
             && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
     };
     let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
-    kept.add_notes(&notes, origin, &keys)?;
-    kept.add_logs(&anchors, origin)?;
+    // What was kept of the log that was meant says nothing of another one.
+    if other_than.is_none() {
+        kept.add_notes(&notes, origin, &keys)?;
+        kept.add_logs(&anchors, origin)?;
+    }
     kept.sort();
 
     let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
@@ -158,10 +199,13 @@ pub fn verify(
         tracks.push(source.walk(at, probe.start(at), &mut walk, progress)?);
     }
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-    let declared =
-        Declared::read(&walk, &sources.iter().map(|source| source.input.as_ref()).collect::<Vec<_>>());
-    let bounds = Bounds { first_leaf: options.first_leaf, size, examples: options.examples };
-    let mut findings = classify(walk, &names, &tracks, &declared, &bounds);
+    let reports: Vec<VerifiedSource> =
+        sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect();
+    let foreign = if size > 0 { foreign(&sources, &reports) } else { Vec::new() };
+    let vouched_later = vouched_later::vouched_later(&walk, &names, options.examples);
+    let bounds =
+        Bounds { first_leaf: options.first_leaf, size, examples: options.examples, foreign: &foreign };
+    let mut findings = classify(walk, &names, &tracks, &bounds);
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
@@ -170,13 +214,14 @@ pub fn verify(
     let TreeCheck { contradictions, root, .. } = checked;
     let checkpoint = &tree.checkpoint;
     Ok(Verification {
-        sources: sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect(),
+        sources: reports,
         tree: TreeReport {
             origin: checkpoint.origin.clone(),
+            other_than,
             size,
             root: checkpoint.root.to_base64(),
             root_holds: root == Some(checkpoint.root),
-            signature: signature(&tree.note, &keys, given),
+            signature: signature(&tree.note, &live, &retired, given),
             witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
             contradictions,
             kept: count,
@@ -184,25 +229,49 @@ pub fn verify(
             kept_wrong,
         },
         findings,
+        vouched_later,
+        strict: options.strict,
         first_leaf: options.first_leaf,
         allowed: options.allowed,
     })
 }
 
+/// Keys of several logs fit several trees: a log that was exchanged together with its tree would be taken for intact.
+fn check_origins(options: &VerifyOptions, tree: &str) -> Result<(), VerifyError> {
+    let origins: BTreeSet<&str> =
+        options.keys.iter().chain(&options.retired).map(VerifierKey::name).collect();
+    if options.origin.is_some() || origins.len() < 2 {
+        return Ok(());
+    }
+    let origins = origins.into_iter().map(str::to_owned).collect();
+    Err(VerifyError::Origins { origins, tree: tree.to_owned() })
+}
+
+/// The sources of which no line is in the tree, and whether each is older than the tree: its last entry is older than the first one
+/// of the log that has the first leaf.
+fn foreign(sources: &[Source], reports: &[VerifiedSource]) -> Vec<(usize, bool)> {
+    let first = sources.iter().zip(reports).find(|(_, report)| report.first_leaf == Some(0));
+    let first = first.and_then(|(source, _)| source.input.as_ref());
+    let foreign = sources.iter().zip(reports).enumerate().filter(|(_, (_, report))| report.is_foreign());
+    foreign.map(|(at, (source, _))| (at, times::is_before(source.input.as_ref(), first))).collect()
+}
+
 /// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
-fn signature(note: &Note, keys: &[VerifierKey], given: usize) -> Signature {
+fn signature(note: &Note, keys: &[VerifierKey], retired: &[VerifierKey], given: usize) -> Signature {
     let signers: Vec<String> =
         note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
     let signers = signers.join(", ");
     if given == 0 {
         return Signature::NotChecked { signers };
     }
-    match Checkpoint::verify(note, keys) {
-        Ok(_) => Signature::Holds,
-        Err(_) if keys.is_empty() => {
+    let Err(error) = Checkpoint::verify(note, keys) else { return Signature::Holds };
+    let signed = retired.iter().find(|key| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok());
+    match signed {
+        Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
+        None if keys.is_empty() && retired.is_empty() => {
             Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
         }
-        Err(error) => Signature::Wrong { why: error.to_string() },
+        None => Signature::Wrong { why: error.to_string() },
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct OpenedFile {
     pub(super) id: FileId,
     /// Where it ended when it was opened.
     pub(super) end: u64,
+    /// Its permissions.
+    pub(super) mode: u32,
     /// It was not there before it was opened.
     pub(super) created: bool,
     /// The inode of the file before it; 0 for none.

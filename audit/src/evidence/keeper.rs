@@ -4,8 +4,9 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use onrecord_value::Time;
 use super::feed::{Feed, OpenedFile};
 use super::feeder::note_previous;
 use super::folder::{FolderReader, Place};
-use super::notice::TreeNotice;
+use super::head::TreeHead;
+use super::notice::{TreeEvent, TreeNotice};
 use super::worker::Worker;
 use super::{CheckpointFailed, DeviceEvidence, EXTRAS_MAX, EvidenceStatus, SignedCheckpoint, Sink, lock};
 use crate::device::FileId;
@@ -23,7 +25,7 @@ use crate::device::FileId;
 /// When this number of bytes waits, the thread hashes at once.
 const HASH_AT: usize = 1024 * 1024;
 /// How many events wait to be put on record.
-const NOTICES_MAX: usize = 16;
+const NOTICES_MAX: usize = 1024;
 /// How long the end of a device waits for the last checkpoint.
 const END_WAIT: Duration = Duration::from_secs(1);
 
@@ -87,6 +89,7 @@ struct Published {
     lost: u64,
     error: Option<(String, Time)>,
     contradiction: Option<(TreeNotice, Time)>,
+    head: Option<TreeHead>,
 }
 
 /// What the thread is to do next.
@@ -100,14 +103,14 @@ pub(super) struct Round {
 }
 
 impl Keeper {
-    /// The keeper of a folder: the one that there is, or a new one with a thread. `None` if there is no thread to be had.
+    /// The keeper of a folder: the one that there is, or a new one with a thread; an error if there is no thread to be had.
     pub(super) fn join(
         evidence: &DeviceEvidence,
         key: FolderKey,
         directory: OwnedFd,
         path: PathBuf,
         file: OpenedFile,
-    ) -> Option<Arc<Self>> {
+    ) -> io::Result<Arc<Self>> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
         let same = |keeper: &&Arc<Self>| {
@@ -122,7 +125,7 @@ impl Keeper {
             drop(keepers);
             *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
             found.add_file(file);
-            return Some(found);
+            return Ok(found);
         }
         let before = keepers.iter().rev().find(|keeper| keeper.key == key).cloned();
         let place = Arc::new(Place::beside(directory, &key.name));
@@ -153,9 +156,9 @@ impl Keeper {
         });
         let worker = Worker::new(&keeper, &evidence.config, &evidence.clock, place, file);
         let name = "audit-evidence".to_owned();
-        std::thread::Builder::new().name(name).spawn(move || worker.run(before)).ok()?;
+        std::thread::Builder::new().name(name).spawn(move || worker.run(before))?;
         keepers.push(Arc::clone(&keeper));
-        Some(keeper)
+        Ok(keeper)
     }
 
     pub(super) fn is_at(&self, key: &FolderKey) -> bool {
@@ -222,6 +225,23 @@ impl Keeper {
         lock(&self.published).checkpoint.clone()
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is to be remembered of the tree. `ends`: nothing is written any more.
+    pub(super) fn head(&self, ends: bool) -> Option<TreeHead> {
+        let waits = lock(&self.pending).feed.lines;
+        let published = lock(&self.published);
+        let mut head = published.head.clone()?;
+        head.ended = ends && waits == 0 && published.size == head.size;
+        Some(head)
+    }
+
+    pub(super) fn publish_head(&self, head: TreeHead) {
+        lock(&self.published).head = Some(head);
+    }
+
     pub(super) fn status(&self) -> EvidenceStatus {
         let waits = lock(&self.pending).feed.lines;
         let published = lock(&self.published);
@@ -269,6 +289,9 @@ impl Keeper {
                 return Err(CheckpointFailed::TimedOut);
             }
             pending = self.progress.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if pending.ended && pending.feeders > 0 {
+            return Err(CheckpointFailed::Failed("the thread of the tree has ended".to_owned()));
         }
         if let Some(failure) = pending.failure.clone().filter(|_| !pending.ended) {
             return Err(failure);
@@ -369,6 +392,14 @@ impl Keeper {
         std::mem::take(&mut lock(&self.pending).extras)
     }
 
+    /// Keeps a resource for the next attempt, unless there is a newer one.
+    pub(super) fn put_back_extra(&self, name: String, bytes: Vec<u8>) {
+        let extras = &mut lock(&self.pending).extras;
+        if extras.len() < EXTRAS_MAX && extras.iter().all(|(other, _)| *other != name) {
+            extras.push((name, bytes));
+        }
+    }
+
     /// Those who asked up to this number have what they asked for, or why not.
     pub(super) fn answer(&self, asked: u64, outcome: Result<(), CheckpointFailed>) {
         let mut pending = lock(&self.pending);
@@ -381,7 +412,12 @@ impl Keeper {
             lock(&self.published).contradiction = Some((notice.clone(), at));
         }
         let mut pending = lock(&self.pending);
-        if pending.notices.len() < NOTICES_MAX {
+        if let Some(last) = pending.notices.back_mut()
+            && (last.event, last.size) == (TreeEvent::Lost, notice.size)
+            && notice.event == TreeEvent::Lost
+        {
+            last.lines += notice.lines;
+        } else if pending.notices.len() < NOTICES_MAX {
             pending.notices.push_back(notice);
         }
     }

@@ -28,8 +28,9 @@ const ENTRIES_MAX: usize = 1 << 18;
 const BEGINNING: usize = 2048;
 /// Buffers that grew beyond this are not kept.
 const BUFFER_KEPT: usize = 2 * 1024 * 1024;
-/// How many bytes of a log are read before their entries are added.
+/// How many bytes of a log are read before their entries are added, and how many entries they are at most.
 const REPAIRED_AT_ONCE: u64 = 16 * 1024 * 1024;
+const REPAIRED_MAX: usize = 1 << 17;
 
 /// The folder, or what a test puts before it.
 pub(super) struct TreeStore {
@@ -115,8 +116,7 @@ impl Worker {
         place: Arc<Place>,
         file: OpenedFile,
     ) -> Self {
-        let mode = rustix::fs::fstat(&file.file).map_or(0o600, |stat| stat.st_mode);
-        let folder = SharedFolder(Arc::new(Mutex::new(Folder::new(Arc::clone(&place), mode))));
+        let folder = SharedFolder(Arc::new(Mutex::new(Folder::new(Arc::clone(&place), file.mode))));
         let store: Box<dyn Store + Send> = Box::new(folder.clone());
         #[cfg(feature = "test-support")]
         let store = match &config.wrap {
@@ -213,13 +213,14 @@ impl Worker {
             // It does not end in order any more.
             self.write_state_at_beginning();
         }
+        self.publish_head();
         true
     }
 
     /// Adds the lines of a file, or of its end, that the tree lacks. False if the devices have gone meanwhile.
     fn repair(&mut self, part: Part, id: FileId) -> bool {
         let Part { file, from, to, since, .. } = part;
-        self.file = OpenedFile { file, id, end: to, created: false, previous: 0 };
+        self.file = OpenedFile { file, id, end: to, mode: self.file.mode, created: false, previous: 0 };
         self.since = since.unwrap_or((self.log.size(), from));
         (self.covered, self.covered_at_checkpoint) = (from, from);
         let known = FileMark::read(&self.file.file).unwrap_or_default();
@@ -230,7 +231,10 @@ impl Worker {
         let (mut at, mut slice) = (from, REPAIRED_AT_ONCE);
         while at < to {
             let (next, mut found) = (to.min(at.saturating_add(slice)), Vec::new());
-            let read = lines::for_each(&self.file.file, at, next, |digest, end| found.push((digest, end)));
+            let read = lines::for_each(&self.file.file, at, next, |digest, end| {
+                found.push((digest, end));
+                found.len() < REPAIRED_MAX
+            });
             match found.last().copied() {
                 // What cannot be read is not added: verification names it.
                 _ if read.is_err() => break,

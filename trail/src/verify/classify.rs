@@ -38,7 +38,9 @@ struct Found {
 }
 
 /// What is looked at.
-pub(crate) struct Bounds {
+pub(crate) struct Bounds<'b> {
+    /// Sources of which no line is in the tree, and whether each is older than the tree.
+    pub(crate) foreign: &'b [(usize, bool)],
     /// The first leaf that must have a line.
     pub(crate) first_leaf: u64,
     /// How many leaves there are.
@@ -48,14 +50,9 @@ pub(crate) struct Bounds {
 }
 
 /// The findings that follow from walks along all sources.
-pub(crate) fn classify(
-    walk: Walk<'_>,
-    names: &[String],
-    tracks: &[Track],
-    declared: &Declared,
-    bounds: &Bounds,
-) -> Findings {
-    let Bounds { first_leaf, size, examples } = *bounds;
+pub(crate) fn classify(walk: Walk<'_>, names: &[String], tracks: &[Track], bounds: &Bounds<'_>) -> Findings {
+    let Bounds { first_leaf, size, examples, foreign } = *bounds;
+    let declared = Declared::new(&walk, first_leaf);
     let Walk { leaves, covered, mut differences, repetitions, .. } = walk;
     let missing = if first_leaf < size {
         SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(&covered)
@@ -67,8 +64,7 @@ pub(crate) fn classify(
     differences.sort_by_key(|one| (one.source, one.line));
     all.find_moved(&differences);
     for difference in &differences {
-        let (leaf, next) = difference.leaves;
-        if difference.at == Where::Inside && leaf == next && declared.has(leaf, difference.count) {
+        if declared.has(difference, &covered, first_leaf) {
             let kind = FindingKind::UncoveredDeclared;
             let finding = all.one(kind, difference.source, difference.line, difference.count);
             all.add(finding);
@@ -80,6 +76,11 @@ pub(crate) fn classify(
         all.repetition(*repetition);
     }
     all.missing_at_the_ends();
+    for (source, is_older) in foreign {
+        let kind = if *is_older { FindingKind::UncoveredHead } else { FindingKind::Foreign };
+        let finding = all.one(kind, *source, 1, tracks.get(*source).map_or(0, |track| track.lines));
+        all.add(finding);
+    }
     all.of_tracks();
     all.findings
 }
@@ -275,7 +276,7 @@ impl Classifier<'_, '_> {
                 (None, Some(source)) => (FindingKind::HeadCut, source, 0),
                 (Some((source, track)), Some(_)) => (FindingKind::MissingBetween, source, track.lines),
                 (Some((source, track)), None) => (FindingKind::TailCut, source, track.lines),
-                (None, None) => (FindingKind::TailCut, 0, 0),
+                (None, None) => (FindingKind::AllMissing, 0, 0),
             };
             let next = after.filter(|_| kind == FindingKind::MissingBetween);
             let next = next.map(|source| self.name(source).to_owned());

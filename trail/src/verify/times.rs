@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use onrecord_entry::decode;
+use onrecord_value::Time;
 
 use super::classify::Findings;
 use crate::input::Input;
@@ -38,4 +39,34 @@ pub(crate) fn add(findings: &mut Findings, input: Option<&Input>) {
             finding.time.clone_from(time);
         }
     }
+}
+
+/// By so much two entries of a log may be out of order.
+const OUT_OF_ORDER_NANOS: i128 = 60_000_000_000;
+
+/// Whether the last entry of a source is older than the first one of another. False if that cannot be read.
+pub(crate) fn is_before(source: Option<&Input>, other: Option<&Input>) -> bool {
+    let nanos = |time: Time| time.unix_nanos();
+    let end = source.and_then(|input| each_time(input, |last, time| last.max(Some(nanos(time))), false));
+    let begin = other.and_then(|input| each_time(input, |first, time| first.or(Some(nanos(time))), true));
+    end.zip(begin).is_some_and(|(end, begin)| end <= begin.saturating_add(OUT_OF_ORDER_NANOS))
+}
+
+/// Folds the times of a source's entries, to its end or until there is one.
+fn each_time(
+    input: &Input,
+    fold: impl Fn(Option<i128>, Time) -> Option<i128>,
+    only_first: bool,
+) -> Option<i128> {
+    let mut lines = Lines::new(input.again()?.open().ok()?.reader);
+    let mut found = None;
+    while let Ok(Some(line)) = lines.next() {
+        if let Some(entry) = (!line.too_long).then(|| decode(line.text).ok()).flatten() {
+            found = fold(found, entry.time());
+            if only_first {
+                break;
+            }
+        }
+    }
+    found
 }
