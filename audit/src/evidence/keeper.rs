@@ -22,8 +22,6 @@ use super::worker::Worker;
 use super::{CheckpointFailed, DeviceEvidence, EXTRAS_MAX, EvidenceStatus, SignedCheckpoint, Sink, lock};
 use crate::device::FileId;
 
-/// When this number of bytes waits, the thread hashes at once.
-const HASH_AT: usize = 1024 * 1024;
 /// How many events wait to be put on record.
 const NOTICES_MAX: usize = 1024;
 /// How long the end of a device waits for the last checkpoint.
@@ -197,7 +195,7 @@ impl Keeper {
     pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64) {
         let mut pending = lock(&self.pending);
         pending.feed.add(file, start, text, lines);
-        let much = pending.feed.bytes.len() >= HASH_AT && !std::mem::replace(&mut pending.called, true);
+        let much = pending.feed.has_chunk() && !std::mem::replace(&mut pending.called, true);
         let wake = std::mem::take(&mut pending.idle) || much;
         drop(pending);
         if wake {
@@ -316,15 +314,10 @@ impl Keeper {
 
 /// What the thread asks and says.
 impl Keeper {
-    /// Waits for the next thing to do. `due`: when the next checkpoint is; `spare`: a buffer for the lines that follow, if
-    /// there is room for those that wait.
-    pub(super) fn next(
-        &self,
-        due: &mut Option<Instant>,
-        interval: Duration,
-        spare: Option<Vec<u8>>,
-    ) -> Round {
-        let takes = spare.is_some();
+    /// Waits for the next thing to do. `due`: when the next checkpoint is; `read`: the feed before, whose chunks are filled
+    /// again, if there is room for the lines that wait.
+    pub(super) fn next(&self, due: &mut Option<Instant>, interval: Duration, read: Option<Feed>) -> Round {
+        let takes = read.is_some();
         let mut pending = lock(&self.pending);
         let checkpoint = loop {
             let now = Instant::now();
@@ -340,7 +333,7 @@ impl Keeper {
             {
                 break Some(pending.asked);
             }
-            if waits && pending.feed.bytes.len() >= HASH_AT {
+            if waits && pending.feed.has_chunk() {
                 break None;
             }
             pending = match *due {
@@ -358,10 +351,7 @@ impl Keeper {
         pending.called = false;
         let feeders = pending.feeders;
         let several = std::mem::replace(&mut pending.several, feeders > 1);
-        let feed = match spare {
-            Some(bytes) => std::mem::replace(&mut pending.feed, Feed::with_buffer(bytes)),
-            None => Feed::default(),
-        };
+        let feed = read.map(|read| pending.feed.replace(read)).unwrap_or_default();
         // Until it is known exactly: the thread may hang with them.
         lock(&self.published).size += feed.lines;
         Round { feed, several, checkpoint, ends: feeders == 0 }
