@@ -138,7 +138,9 @@ fn random_text(before: &[&str], entropy: &dyn Entropy) -> Result<Secret<String>,
     let length = before.iter().map(|text| text.len()).sum::<usize>() + RANDOM;
     // Of the right size from the start: a text that moves leaves its old bytes behind.
     let mut text = Secret::new(String::with_capacity(length));
-    before.iter().for_each(|before| text.expose_mut().push_str(before));
+    for before in before {
+        text.expose_mut().push_str(before);
+    }
     let mut bytes = Zeroizing::new([0_u8; 2 * RANDOM]);
     while text.expose().len() < length {
         entropy.fill(&mut *bytes)?;
@@ -180,7 +182,7 @@ mod tests {
         );
         assert_eq!(letters.map(|letters| number_of(&letters)), slots);
         assert!((0..62).all(|place| u64::from(place_of(letter_at(place))) == place));
-        assert!(SLOTS < 1 << 24, "three bytes of a name hold each");
+        const { assert!(SLOTS < 1 << 24, "three bytes of a name hold each") };
         assert_eq!((at(0), at(NANOS_A_SLOT - 1), at(NANOS_A_SLOT), at(-1)), (0, 0, 1, SLOTS - 1));
         assert_eq!(at(i128::from(SLOTS) * NANOS_A_SLOT), 0, "they begin again");
     }
