@@ -15,6 +15,7 @@ use super::feed::{Content, Feed, OpenedFile, Record, each_line};
 use super::folder::{Folder, Place};
 use super::keeper::Keeper;
 use super::notice::{TreeEvent, TreeNotice};
+use super::order::{HOLD, Held};
 use super::recovery::{self, Part};
 use super::{EvidenceConfig, lines, lock};
 use crate::clock::Clock;
@@ -104,6 +105,8 @@ pub(super) struct Worker {
     pub(super) news: bool,
     /// The folder did not take the last checkpoint.
     failing: bool,
+    /// Lines that wait for those in front of them.
+    held: Held,
 }
 
 impl Worker {
@@ -140,6 +143,7 @@ impl Worker {
             flushed: Vec::new(),
             news: false,
             failing: false,
+            held: Held::default(),
         }
     }
 
@@ -275,8 +279,12 @@ impl Worker {
             let takes = self.recent.len() < ENTRIES_MAX;
             let mut round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut read)));
             if takes {
-                self.take(&mut round.feed, round.several);
+                self.take(&mut round.feed, round.several && !round.ends);
                 read = round.feed;
+            }
+            if !self.held.is_empty() {
+                let latest = Instant::now() + HOLD;
+                due = Some(due.map_or(latest, |due| due.min(latest)));
             }
             let early = self.recent.len() >= ENTRIES_EARLY && !self.failing;
             if let Some(asked) = round.checkpoint.or(early.then_some(0)) {
@@ -298,11 +306,9 @@ impl Worker {
         }
     }
 
-    /// Appends what was handed over, and empties it.
+    /// Appends what was handed over, and empties it. `several`: more than one device writes to the file.
     fn take(&mut self, feed: &mut Feed, several: bool) {
-        if several {
-            feed.sort();
-        }
+        self.held.put_in_order(feed, (self.file.id, self.covered), several, Instant::now());
         for record in std::mem::take(&mut feed.records) {
             match record {
                 Record::File(file) => self.begin_file(*file),
