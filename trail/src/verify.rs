@@ -37,6 +37,7 @@ use leaves::Leaves;
 use line_hashes::LineHashes;
 use locate::{FIRST_LINES, Probe, Start, search};
 use snapshot::Snapshot;
+use times::Era;
 use tree_check::{TreeCheck, check_tree};
 use walk::{Track, Walk};
 
@@ -202,7 +203,7 @@ pub fn verify(
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let reports: Vec<VerifiedSource> =
         sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect();
-    let foreign = if size > 0 { foreign(&sources, &reports) } else { Vec::new() };
+    let foreign = if size > 0 { foreign(&sources, &reports, size) } else { Vec::new() };
     let vouched_later = vouched_later::vouched_later(&walk, &names, options.examples);
     let bounds =
         Bounds { first_leaf: options.first_leaf, size, examples: options.examples, foreign: &foreign };
@@ -253,13 +254,21 @@ fn check_origins(options: &VerifyOptions, tree: &str) -> Result<(), VerifyError>
     Err(VerifyError::Origins { origins, tree: tree.to_owned() })
 }
 
-/// The sources of which no line is in the tree, and whether each is older than the tree: its last entry is older than the first one
-/// of the log that has the first leaf.
-fn foreign(sources: &[Source], reports: &[VerifiedSource]) -> Vec<(usize, bool)> {
-    let first = sources.iter().zip(reports).find(|(_, report)| report.first_leaf == Some(0));
-    let first = first.and_then(|(source, _)| source.input.as_ref());
-    let foreign = sources.iter().zip(reports).enumerate().filter(|(_, (_, report))| report.is_foreign());
-    foreign.map(|(at, (source, _))| (at, times::is_before(source.input.as_ref(), first))).collect()
+/// The sources of which no line is in the tree, and when each was written: before the one that has the first leaf, as a file from
+/// before the tree; after the one that has the last leaf, as a file that was begun since the checkpoint; or neither.
+fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(usize, Era)> {
+    let input = |is_it: &dyn Fn(&VerifiedSource) -> bool| {
+        let found = sources.iter().zip(reports).find(|(_, report)| is_it(report));
+        found.and_then(|(source, _)| source.input.as_ref())
+    };
+    let (mut era, last) = (Vec::new(), size.checked_sub(1));
+    for (at, (source, _)) in sources.iter().zip(reports).enumerate().filter(|(_, (_, one))| one.is_foreign())
+    {
+        let first = input(&|report| report.first_leaf == Some(0));
+        let last = input(&|report| report.last_leaf.is_some() && report.last_leaf == last);
+        era.push((at, times::era(source.input.as_ref(), first, last)));
+    }
+    era
 }
 
 /// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.

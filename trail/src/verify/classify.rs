@@ -11,6 +11,7 @@ use super::declared::Declared;
 use super::leaves::Leaves;
 use super::lookup::Lookup;
 use super::report::{Finding, FindingKind};
+use super::times::Era;
 use super::walk::{Difference, Repetition, Track, Walk, Where};
 use crate::report::Sample;
 
@@ -41,8 +42,8 @@ struct Found {
 
 /// What is looked at.
 pub(crate) struct Bounds<'b> {
-    /// Sources of which no line is in the tree, and whether each is older than the tree.
-    pub(crate) foreign: &'b [(usize, bool)],
+    /// Sources of which no line is in the tree.
+    pub(crate) foreign: &'b [(usize, Era)],
     /// The first leaf that must have a line.
     pub(crate) first_leaf: u64,
     /// How many leaves there are.
@@ -84,8 +85,12 @@ pub(crate) fn classify(
         all.repetition(*repetition);
     }
     all.missing_at_the_ends();
-    for (source, is_older) in foreign {
-        let kind = if *is_older { FindingKind::UncoveredHead } else { FindingKind::Foreign };
+    for (source, era) in foreign {
+        let kind = match era {
+            Era::Before => FindingKind::UncoveredHead,
+            Era::After => FindingKind::UncoveredTail,
+            Era::Unknown => FindingKind::Foreign,
+        };
         let finding = all.one(kind, *source, 1, tracks.get(*source).map_or(0, |track| track.lines));
         all.add(finding);
     }
