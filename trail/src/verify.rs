@@ -29,6 +29,7 @@ use std::path::Path;
 
 use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
 
+use crate::Sample;
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
@@ -165,20 +166,12 @@ pub fn verify(
     let other_than = options.origin.filter(|wanted| wanted != origin);
     let anchors: Vec<AnchorLog> =
         options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
-    let given = options.keys.len() + options.retired.len();
-    let of_origin = |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin);
-    let live: Vec<VerifierKey> = of_origin(options.keys).collect();
-    let retired: Vec<VerifierKey> = of_origin(options.retired).collect();
-    let keys = [live.as_slice(), &retired].concat();
+    let keys = Keys::new(options.keys, options.retired, origin);
+    let notes = kept_notes(options.cosigned, options.kept, &options.witnesses, origin);
     let mut kept = KeptRoots::default();
-    let is_cosigned = |kept: &KeptNote| {
-        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
-            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
-    };
-    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
     // What was kept of the log that was meant says nothing of another one.
     if other_than.is_none() {
-        kept.add_notes(&notes, origin, &keys)?;
+        kept.add_notes(&notes, origin, &keys.all())?;
         kept.add_logs(&anchors, origin)?;
     }
     kept.sort();
@@ -212,13 +205,10 @@ pub fn verify(
         times::add(&mut findings, source.input.as_ref());
     }
     let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
-    kept::check_signatures(&mut kept_wrong.first, again, &keys);
+    kept::check_signatures(&mut kept_wrong.first, again, &keys.all());
     let changed = walk.leaves.changed();
-    let TreeCheck { mut contradictions, root, .. } = checked;
-    if let Some((count, text)) = changed {
-        contradictions.count += count - 1;
-        contradictions.add(options.examples, || text);
-    }
+    let TreeCheck { contradictions, root, .. } = checked;
+    let contradictions = with_changes(contradictions, changed, options.examples);
     let checkpoint = &tree.checkpoint;
     Ok(Verification {
         sources: reports,
@@ -228,7 +218,7 @@ pub fn verify(
             size,
             root: checkpoint.root.to_base64(),
             root_holds: root == Some(checkpoint.root),
-            signature: signature(&tree.note, &live, &retired, given),
+            signature: keys.signature(&tree.note),
             witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
             contradictions,
             kept: count,
@@ -271,23 +261,71 @@ fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(us
     era
 }
 
-/// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
-fn signature(note: &Note, keys: &[VerifierKey], retired: &[VerifierKey], given: usize) -> Signature {
-    let signers: Vec<String> =
-        note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
-    let signers = signers.join(", ");
-    if given == 0 {
-        return Signature::NotChecked { signers };
+/// The contradictions within a tree, and those parts of it that changed while it was read.
+fn with_changes(
+    mut contradictions: Sample<String>,
+    changed: Option<(u64, String)>,
+    examples: usize,
+) -> Sample<String> {
+    if let Some((count, text)) = changed {
+        contradictions.count += count - 1;
+        contradictions.add(examples, || text);
     }
-    let Err(error) = Checkpoint::verify(note, keys) else { return Signature::Holds };
-    let signed = retired.iter().find(|key| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok());
-    match signed {
-        Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
-        None if keys.is_empty() && retired.is_empty() => {
-            Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
+    contradictions
+}
+
+/// The given keys of the tree's origin.
+struct Keys {
+    live: Vec<VerifierKey>,
+    retired: Vec<VerifierKey>,
+    /// How many keys there were, of all origins.
+    given: usize,
+}
+
+impl Keys {
+    fn new(live: Vec<VerifierKey>, retired: Vec<VerifierKey>, origin: &str) -> Self {
+        let given = live.len() + retired.len();
+        let of_origin =
+            |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin).collect();
+        Self { live: of_origin(live), retired: of_origin(retired), given }
+    }
+
+    fn all(&self) -> Vec<VerifierKey> {
+        [self.live.as_slice(), &self.retired].concat()
+    }
+
+    /// Whether one of the keys in use signed a checkpoint.
+    fn signature(&self, note: &Note) -> Signature {
+        let signers: Vec<String> =
+            note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
+        let signers = signers.join(", ");
+        if self.given == 0 {
+            return Signature::NotChecked { signers };
         }
-        None => Signature::Wrong { why: error.to_string() },
+        let Err(error) = Checkpoint::verify(note, &self.live) else { return Signature::Holds };
+        let signed = |key: &&VerifierKey| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok();
+        match self.retired.iter().find(signed) {
+            Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
+            None if self.live.is_empty() && self.retired.is_empty() => {
+                Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
+            }
+            None => Signature::Wrong { why: error.to_string() },
+        }
     }
+}
+
+/// The checkpoints that were kept, and those beside the tree that a given witness cosigned.
+fn kept_notes(
+    cosigned: Vec<KeptNote>,
+    kept: Vec<KeptNote>,
+    witnesses: &[VerifierKey],
+    origin: &str,
+) -> Vec<KeptNote> {
+    let is_cosigned = |kept: &KeptNote| {
+        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == origin)
+            && !kept.note.cosignatures(witnesses).is_ok_and(|found| found.is_empty())
+    };
+    cosigned.into_iter().filter(is_cosigned).chain(kept).collect()
 }
 
 /// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
