@@ -15,7 +15,9 @@ mod locate;
 mod lookup;
 mod proof;
 mod report;
+mod signatures;
 mod snapshot;
+mod source;
 mod times;
 mod tree_check;
 mod tree_events;
@@ -23,11 +25,9 @@ mod tree_folder;
 mod vouched_later;
 mod walk;
 
-use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 
-use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
+use onrecord_evidence::{StoreReader, VerifierKey};
 
 use crate::Sample;
 use crate::check::Progress;
@@ -35,12 +35,13 @@ use crate::input::Input;
 use classify::{Bounds, classify};
 use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
-use line_hashes::LineHashes;
-use locate::{FIRST_LINES, Probe, Start, search};
+use locate::Probe;
+use signatures::{Keys, check_origins, kept_notes, witnesses};
 use snapshot::Snapshot;
+use source::Source;
 use times::Era;
 use tree_check::{TreeCheck, check_tree};
-use walk::{Track, Walk};
+use walk::Walk;
 
 pub use kept::{KeptCheckpoint, KeptNote, RootState};
 pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
@@ -233,17 +234,6 @@ pub fn verify(
     })
 }
 
-/// Keys of several logs fit several trees: a log that was exchanged together with its tree would be taken for intact.
-fn check_origins(options: &VerifyOptions, tree: &str) -> Result<(), VerifyError> {
-    let origins: BTreeSet<&str> =
-        options.keys.iter().chain(&options.retired).map(VerifierKey::name).collect();
-    if options.origin.is_some() || origins.len() < 2 {
-        return Ok(());
-    }
-    let origins = origins.into_iter().map(str::to_owned).collect();
-    Err(VerifyError::Origins { origins, tree: tree.to_owned() })
-}
-
 /// The sources of which no line is in the tree, and when each was written: before the one that has the first leaf, as a file from
 /// before the tree; after the one that has the last leaf, as a file that was begun since the checkpoint; or neither.
 fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(usize, Era)> {
@@ -272,178 +262,4 @@ fn with_changes(
         contradictions.add(examples, || text);
     }
     contradictions
-}
-
-/// The given keys of the tree's origin.
-struct Keys {
-    live: Vec<VerifierKey>,
-    retired: Vec<VerifierKey>,
-    /// How many keys there were, of all origins.
-    given: usize,
-}
-
-impl Keys {
-    fn new(live: Vec<VerifierKey>, retired: Vec<VerifierKey>, origin: &str) -> Self {
-        let given = live.len() + retired.len();
-        let of_origin =
-            |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin).collect();
-        Self { live: of_origin(live), retired: of_origin(retired), given }
-    }
-
-    fn all(&self) -> Vec<VerifierKey> {
-        [self.live.as_slice(), &self.retired].concat()
-    }
-
-    /// Whether one of the keys in use signed a checkpoint.
-    fn signature(&self, note: &Note) -> Signature {
-        let signers: Vec<String> =
-            note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
-        let signers = signers.join(", ");
-        if self.given == 0 {
-            return Signature::NotChecked { signers };
-        }
-        let Err(error) = Checkpoint::verify(note, &self.live) else { return Signature::Holds };
-        let signed = |key: &&VerifierKey| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok();
-        match self.retired.iter().find(signed) {
-            Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
-            None if self.live.is_empty() && self.retired.is_empty() => {
-                Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
-            }
-            None => Signature::Wrong { why: error.to_string() },
-        }
-    }
-}
-
-/// The checkpoints that were kept, and those beside the tree that a given witness cosigned.
-fn kept_notes(
-    cosigned: Vec<KeptNote>,
-    kept: Vec<KeptNote>,
-    witnesses: &[VerifierKey],
-    origin: &str,
-) -> Vec<KeptNote> {
-    let is_cosigned = |kept: &KeptNote| {
-        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == origin)
-            && !kept.note.cosignatures(witnesses).is_ok_and(|found| found.is_empty())
-    };
-    cosigned.into_iter().filter(is_cosigned).chain(kept).collect()
-}
-
-/// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
-fn witnesses(
-    tree: &Snapshot<'_>,
-    witnesses: &[VerifierKey],
-    notes: &[KeptNote],
-    kept: &KeptRoots,
-) -> Vec<WitnessReport> {
-    let agreed = notes.iter().map(|kept| &kept.note).filter(|note| kept.agrees(note));
-    let notes: Vec<&Note> = std::iter::once(&tree.note).chain(agreed).collect();
-    let report = |key: &VerifierKey| {
-        let mut report = WitnessReport { name: key.name().to_owned(), cosigned: None, wrong: None };
-        for note in &notes {
-            let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
-            match note.cosignatures(std::slice::from_ref(key)) {
-                Ok(found) => {
-                    let newest = found.iter().map(|cosigned| (size, cosigned.time)).max();
-                    report.cosigned = report.cosigned.max(newest);
-                }
-                Err(error) => report.wrong = Some(error.to_string()),
-            }
-        }
-        report
-    };
-    witnesses.iter().map(report).collect()
-}
-
-/// A source while it is verified.
-struct Source {
-    name: String,
-    /// A file is opened as often as needed.
-    input: Option<Input>,
-    /// A stream is read once.
-    stream: Option<LineHashes>,
-}
-
-/// Whether a file has the name that a device gives to a torn end; the folder's name does not count.
-fn is_torn_aside(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().contains(".torn-"))
-}
-
-impl Source {
-    fn new(input: Input) -> Self {
-        Self { name: input.name().to_owned(), input: Some(input), stream: None }
-    }
-
-    fn open(&mut self) -> Result<LineHashes, VerifyError> {
-        if let Some(stream) = self.stream.take() {
-            return Ok(stream);
-        }
-        let input = match self.input.as_ref().and_then(Input::again) {
-            Some(file) => file,
-            None => self.input.take().unwrap_or_else(|| Input::stream(&self.name, io::empty())),
-        };
-        LineHashes::open(input).map_err(|error| VerifyError::Input { name: self.name.clone(), error })
-    }
-
-    /// Has its first lines searched for.
-    fn probe(&mut self, at: usize, probe: &mut Probe) -> Result<(), VerifyError> {
-        let mut lines = self.open()?;
-        for (line, hash) in (0..).zip(&lines.ahead(FIRST_LINES)) {
-            probe.add(at, line, *hash);
-        }
-        self.keep(lines);
-        Ok(())
-    }
-
-    fn keep(&mut self, lines: LineHashes) {
-        if self.input.is_none() {
-            self.stream = Some(lines);
-        }
-    }
-
-    fn walk(
-        &mut self,
-        at: usize,
-        start: Option<Start>,
-        walk: &mut Walk<'_>,
-        progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Track, VerifyError> {
-        let mut lines = self.open()?;
-        let is_stream = self.input.is_none();
-        let start = match start {
-            Some(start) => start,
-            None => match search(&mut lines, &mut walk.leaves, is_stream) {
-                Some(start) => {
-                    if !is_stream {
-                        lines = self.open()?;
-                    }
-                    start
-                }
-                None => {
-                    while lines.pop().is_some() {}
-                    let error = lines.error.take().map(|error| error.to_string());
-                    return Ok(Track { lines: lines.passed(), error, ..Track::default() });
-                }
-            },
-        };
-        let mut reported = 0;
-        let name = &self.name;
-        Ok(walk.source(at, &mut lines, start, &mut |lines| {
-            let (read, total) = lines.bytes();
-            if read >= reported + PROGRESS_STEP {
-                reported = read;
-                progress(&Progress { source: name, read, total });
-            }
-        }))
-    }
-
-    fn report(&self, track: &Track) -> VerifiedSource {
-        VerifiedSource {
-            name: self.name.clone(),
-            lines: track.lines,
-            covered: track.covered,
-            first_leaf: track.first,
-            last_leaf: track.last,
-            torn_aside: track.lines <= 1 && is_torn_aside(&self.name),
-        }
-    }
 }
