@@ -56,6 +56,7 @@ mod head;
 mod keeper;
 mod lines;
 mod notice;
+mod order;
 mod recovery;
 mod state;
 mod worker;

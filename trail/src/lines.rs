@@ -5,7 +5,8 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-const BLOCK: usize = 1024 * 1024;
+/// Small beside the cache of a core: what was read is there still when it is looked at.
+const BLOCK: usize = 256 * 1024;
 /// An entry is not longer: 64 MiB unless the configuration allows more, and a prefix. A longer line is skipped, so that
 /// it does not keep a reader from the lines after it.
 pub(crate) const LINE_MAX: usize = 256 * 1024 * 1024;

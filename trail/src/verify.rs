@@ -2,7 +2,8 @@
 //! dropped, inserted, doubled or moved, a cut head or end, a tree that was rewritten.
 //! Never in it: keys that were found beside the tree; they would be a forger's.
 //!
-//! The tree is read twice and the logs once, as streams. The memory is that of the windows in which a difference is looked at, at
+//! The tree is read twice and the logs once, as streams; what is read of the tree the second time is what was checked the first
+//! time. The memory is 33 bytes for each 256 leaves that are there, and that of the windows in which a difference is looked at, at
 //! most 32 bytes for each of a million lines; for a stream whose beginning is not in the tree, 32 bytes for each of its lines.
 
 mod classify;
@@ -14,7 +15,9 @@ mod locate;
 mod lookup;
 mod proof;
 mod report;
+mod signatures;
 mod snapshot;
+mod source;
 mod times;
 mod tree_check;
 mod tree_events;
@@ -22,22 +25,23 @@ mod tree_folder;
 mod vouched_later;
 mod walk;
 
-use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 
-use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
+use onrecord_evidence::{StoreReader, VerifierKey};
 
+use crate::Sample;
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
 use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
-use line_hashes::LineHashes;
-use locate::{FIRST_LINES, Probe, Start, search};
+use locate::Probe;
+use signatures::{Keys, check_origins, kept_notes, witnesses};
 use snapshot::Snapshot;
+use source::Source;
+use times::Era;
 use tree_check::{TreeCheck, check_tree};
-use walk::{Track, Walk};
+use walk::Walk;
 
 pub use kept::{KeptCheckpoint, KeptNote, RootState};
 pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
@@ -163,20 +167,12 @@ pub fn verify(
     let other_than = options.origin.filter(|wanted| wanted != origin);
     let anchors: Vec<AnchorLog> =
         options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
-    let given = options.keys.len() + options.retired.len();
-    let of_origin = |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin);
-    let live: Vec<VerifierKey> = of_origin(options.keys).collect();
-    let retired: Vec<VerifierKey> = of_origin(options.retired).collect();
-    let keys = [live.as_slice(), &retired].concat();
+    let keys = Keys::new(options.keys, options.retired, origin);
+    let notes = kept_notes(options.cosigned, options.kept, &options.witnesses, origin);
     let mut kept = KeptRoots::default();
-    let is_cosigned = |kept: &KeptNote| {
-        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
-            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
-    };
-    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
     // What was kept of the log that was meant says nothing of another one.
     if other_than.is_none() {
-        kept.add_notes(&notes, origin, &keys)?;
+        kept.add_notes(&notes, origin, &keys.all())?;
         kept.add_logs(&anchors, origin)?;
     }
     kept.sort();
@@ -193,7 +189,7 @@ pub fn verify(
             progress(&Progress { source: "tree", read: leaf * 32, total: Some(total) });
         }
     });
-    let mut walk = Walk::new(Leaves::new(&tree, &checked.repaired, checked.end));
+    let mut walk = Walk::new(Leaves::new(&tree, &checked.groups, checked.end));
     let mut tracks = Vec::new();
     for (at, source) in sources.iter_mut().enumerate() {
         tracks.push(source.walk(at, probe.start(at), &mut walk, progress)?);
@@ -201,17 +197,19 @@ pub fn verify(
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let reports: Vec<VerifiedSource> =
         sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect();
-    let foreign = if size > 0 { foreign(&sources, &reports) } else { Vec::new() };
+    let foreign = if size > 0 { foreign(&sources, &reports, size) } else { Vec::new() };
     let vouched_later = vouched_later::vouched_later(&walk, &names, options.examples);
     let bounds =
         Bounds { first_leaf: options.first_leaf, size, examples: options.examples, foreign: &foreign };
-    let mut findings = classify(walk, &names, &tracks, &bounds);
+    let mut findings = classify(&mut walk, &names, &tracks, &bounds);
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
     let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
-    kept::check_signatures(&mut kept_wrong.first, again, &keys);
+    kept::check_signatures(&mut kept_wrong.first, again, &keys.all());
+    let changed = walk.leaves.changed();
     let TreeCheck { contradictions, root, .. } = checked;
+    let contradictions = with_changes(contradictions, changed, options.examples);
     let checkpoint = &tree.checkpoint;
     Ok(Verification {
         sources: reports,
@@ -221,7 +219,7 @@ pub fn verify(
             size,
             root: checkpoint.root.to_base64(),
             root_holds: root == Some(checkpoint.root),
-            signature: signature(&tree.note, &live, &retired, given),
+            signature: keys.signature(&tree.note),
             witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
             contradictions,
             kept: count,
@@ -236,161 +234,32 @@ pub fn verify(
     })
 }
 
-/// Keys of several logs fit several trees: a log that was exchanged together with its tree would be taken for intact.
-fn check_origins(options: &VerifyOptions, tree: &str) -> Result<(), VerifyError> {
-    let origins: BTreeSet<&str> =
-        options.keys.iter().chain(&options.retired).map(VerifierKey::name).collect();
-    if options.origin.is_some() || origins.len() < 2 {
-        return Ok(());
-    }
-    let origins = origins.into_iter().map(str::to_owned).collect();
-    Err(VerifyError::Origins { origins, tree: tree.to_owned() })
-}
-
-/// The sources of which no line is in the tree, and whether each is older than the tree: its last entry is older than the first one
-/// of the log that has the first leaf.
-fn foreign(sources: &[Source], reports: &[VerifiedSource]) -> Vec<(usize, bool)> {
-    let first = sources.iter().zip(reports).find(|(_, report)| report.first_leaf == Some(0));
-    let first = first.and_then(|(source, _)| source.input.as_ref());
-    let foreign = sources.iter().zip(reports).enumerate().filter(|(_, (_, report))| report.is_foreign());
-    foreign.map(|(at, (source, _))| (at, times::is_before(source.input.as_ref(), first))).collect()
-}
-
-/// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
-fn signature(note: &Note, keys: &[VerifierKey], retired: &[VerifierKey], given: usize) -> Signature {
-    let signers: Vec<String> =
-        note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
-    let signers = signers.join(", ");
-    if given == 0 {
-        return Signature::NotChecked { signers };
-    }
-    let Err(error) = Checkpoint::verify(note, keys) else { return Signature::Holds };
-    let signed = retired.iter().find(|key| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok());
-    match signed {
-        Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
-        None if keys.is_empty() && retired.is_empty() => {
-            Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
-        }
-        None => Signature::Wrong { why: error.to_string() },
-    }
-}
-
-/// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
-fn witnesses(
-    tree: &Snapshot<'_>,
-    witnesses: &[VerifierKey],
-    notes: &[KeptNote],
-    kept: &KeptRoots,
-) -> Vec<WitnessReport> {
-    let agreed = notes.iter().map(|kept| &kept.note).filter(|note| kept.agrees(note));
-    let notes: Vec<&Note> = std::iter::once(&tree.note).chain(agreed).collect();
-    let report = |key: &VerifierKey| {
-        let mut report = WitnessReport { name: key.name().to_owned(), cosigned: None, wrong: None };
-        for note in &notes {
-            let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
-            match note.cosignatures(std::slice::from_ref(key)) {
-                Ok(found) => {
-                    let newest = found.iter().map(|cosigned| (size, cosigned.time)).max();
-                    report.cosigned = report.cosigned.max(newest);
-                }
-                Err(error) => report.wrong = Some(error.to_string()),
-            }
-        }
-        report
+/// The sources of which no line is in the tree, and when each was written: before the one that has the first leaf, as a file from
+/// before the tree; after the one that has the last leaf, as a file that was begun since the checkpoint; or neither.
+fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(usize, Era)> {
+    let input = |is_it: &dyn Fn(&VerifiedSource) -> bool| {
+        let found = sources.iter().zip(reports).find(|(_, report)| is_it(report));
+        found.and_then(|(source, _)| source.input.as_ref())
     };
-    witnesses.iter().map(report).collect()
+    let (mut era, last) = (Vec::new(), size.checked_sub(1));
+    for (at, (source, _)) in sources.iter().zip(reports).enumerate().filter(|(_, (_, one))| one.is_foreign())
+    {
+        let first = input(&|report| report.first_leaf == Some(0));
+        let last = input(&|report| report.last_leaf.is_some() && report.last_leaf == last);
+        era.push((at, times::era(source.input.as_ref(), first, last)));
+    }
+    era
 }
 
-/// A source while it is verified.
-struct Source {
-    name: String,
-    /// A file is opened as often as needed.
-    input: Option<Input>,
-    /// A stream is read once.
-    stream: Option<LineHashes>,
-}
-
-/// Whether a file has the name that a device gives to a torn end; the folder's name does not count.
-fn is_torn_aside(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().contains(".torn-"))
-}
-
-impl Source {
-    fn new(input: Input) -> Self {
-        Self { name: input.name().to_owned(), input: Some(input), stream: None }
+/// The contradictions within a tree, and those parts of it that changed while it was read.
+fn with_changes(
+    mut contradictions: Sample<String>,
+    changed: Option<(u64, String)>,
+    examples: usize,
+) -> Sample<String> {
+    if let Some((count, text)) = changed {
+        contradictions.count += count - 1;
+        contradictions.add(examples, || text);
     }
-
-    fn open(&mut self) -> Result<LineHashes, VerifyError> {
-        if let Some(stream) = self.stream.take() {
-            return Ok(stream);
-        }
-        let input = match self.input.as_ref().and_then(Input::again) {
-            Some(file) => file,
-            None => self.input.take().unwrap_or_else(|| Input::stream(&self.name, io::empty())),
-        };
-        LineHashes::open(input).map_err(|error| VerifyError::Input { name: self.name.clone(), error })
-    }
-
-    /// Has its first lines searched for.
-    fn probe(&mut self, at: usize, probe: &mut Probe) -> Result<(), VerifyError> {
-        let mut lines = self.open()?;
-        for (line, hash) in (0..).zip(lines.ahead(FIRST_LINES)) {
-            probe.add(at, line, *hash);
-        }
-        self.keep(lines);
-        Ok(())
-    }
-
-    fn keep(&mut self, lines: LineHashes) {
-        if self.input.is_none() {
-            self.stream = Some(lines);
-        }
-    }
-
-    fn walk(
-        &mut self,
-        at: usize,
-        start: Option<Start>,
-        walk: &mut Walk<'_>,
-        progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Track, VerifyError> {
-        let mut lines = self.open()?;
-        let is_stream = self.input.is_none();
-        let start = match start {
-            Some(start) => start,
-            None => match search(&mut lines, &mut walk.leaves, is_stream) {
-                Some(start) => {
-                    if !is_stream {
-                        lines = self.open()?;
-                    }
-                    start
-                }
-                None => {
-                    while lines.pop().is_some() {}
-                    let error = lines.error.take().map(|error| error.to_string());
-                    return Ok(Track { lines: lines.passed(), error, ..Track::default() });
-                }
-            },
-        };
-        let mut reported = 0;
-        let name = &self.name;
-        Ok(walk.source(at, &mut lines, start, &mut |lines| {
-            let (read, total) = lines.bytes();
-            if read >= reported + PROGRESS_STEP {
-                reported = read;
-                progress(&Progress { source: name, read, total });
-            }
-        }))
-    }
-
-    fn report(&self, track: &Track) -> VerifiedSource {
-        VerifiedSource {
-            name: self.name.clone(),
-            lines: track.lines,
-            covered: track.covered,
-            first_leaf: track.first,
-            last_leaf: track.last,
-            torn_aside: track.lines <= 1 && is_torn_aside(&self.name),
-        }
-    }
+    contradictions
 }

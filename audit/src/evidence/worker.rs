@@ -15,6 +15,7 @@ use super::feed::{Content, Feed, OpenedFile, Record, each_line};
 use super::folder::{Folder, Place};
 use super::keeper::Keeper;
 use super::notice::{TreeEvent, TreeNotice};
+use super::order::{HOLD, Held};
 use super::recovery::{self, Part};
 use super::{EvidenceConfig, lines, lock};
 use crate::clock::Clock;
@@ -26,8 +27,6 @@ pub(super) const ENTRIES_EARLY: usize = 1 << 17;
 const ENTRIES_MAX: usize = 1 << 18;
 /// The path of a checkpoint of another device is looked for in the beginning of a line.
 const BEGINNING: usize = 2048;
-/// Buffers that grew beyond this are not kept.
-const BUFFER_KEPT: usize = 2 * 1024 * 1024;
 /// How many bytes of a log are read before their entries are added, and how many entries they are at most.
 const REPAIRED_AT_ONCE: u64 = 16 * 1024 * 1024;
 const REPAIRED_MAX: usize = 1 << 17;
@@ -106,6 +105,8 @@ pub(super) struct Worker {
     pub(super) news: bool,
     /// The folder did not take the last checkpoint.
     failing: bool,
+    /// Lines that wait for those in front of them.
+    held: Held,
 }
 
 impl Worker {
@@ -142,6 +143,7 @@ impl Worker {
             flushed: Vec::new(),
             news: false,
             failing: false,
+            held: Held::default(),
         }
     }
 
@@ -272,11 +274,18 @@ impl Worker {
     fn keep(&mut self) {
         let interval = self.config.interval;
         let mut due = (self.log.unflushed() > 0).then(Instant::now);
-        let mut spare = Vec::new();
+        let mut read = Feed::default();
         loop {
             let takes = self.recent.len() < ENTRIES_MAX;
-            let round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut spare)));
-            spare = self.take(round.feed, round.several);
+            let mut round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut read)));
+            if takes {
+                self.take(&mut round.feed, round.several && !round.ends);
+                read = round.feed;
+            }
+            if !self.held.is_empty() {
+                let latest = Instant::now() + HOLD;
+                due = Some(due.map_or(latest, |due| due.min(latest)));
+            }
             let early = self.recent.len() >= ENTRIES_EARLY && !self.failing;
             if let Some(asked) = round.checkpoint.or(early.then_some(0)) {
                 let outcome = self.checkpoint(round.ends);
@@ -297,13 +306,10 @@ impl Worker {
         }
     }
 
-    /// Appends what was handed over. Returns the buffer, to be used again.
-    fn take(&mut self, mut feed: Feed, several: bool) -> Vec<u8> {
-        if several {
-            feed.sort();
-        }
-        let Feed { records, mut bytes, .. } = feed;
-        for record in records {
+    /// Appends what was handed over, and empties it. `several`: more than one device writes to the file.
+    fn take(&mut self, feed: &mut Feed, several: bool) {
+        self.held.put_in_order(feed, (self.file.id, self.covered), several, Instant::now());
+        for record in std::mem::take(&mut feed.records) {
             match record {
                 Record::File(file) => self.begin_file(*file),
                 Record::Lines { file, start, end, content } => {
@@ -313,7 +319,7 @@ impl Worker {
                         self.since = (self.log.size(), start);
                     }
                     match content {
-                        Content::Bytes(range) => self.add_lines(bytes.get(range).unwrap_or_default()),
+                        Content::Bytes(chunk, range) => self.add_lines(feed.bytes(chunk, range)),
                         Content::Digests(digests) => {
                             self.news = true;
                             for digest in digests {
@@ -336,14 +342,10 @@ impl Worker {
             }
         }
         self.keeper.note_size(self.log.size());
-        bytes.clear();
-        if bytes.capacity() > BUFFER_KEPT { Vec::new() } else { bytes }
+        feed.clear();
     }
 
     fn add_lines(&mut self, text: &[u8]) {
-        if text.is_empty() {
-            return;
-        }
         for line in each_line(text) {
             self.news = self.news || !is_checkpoint(line);
             self.append(line_digest(line));

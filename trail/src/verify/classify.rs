@@ -11,6 +11,7 @@ use super::declared::Declared;
 use super::leaves::Leaves;
 use super::lookup::Lookup;
 use super::report::{Finding, FindingKind};
+use super::times::Era;
 use super::walk::{Difference, Repetition, Track, Walk, Where};
 use crate::report::Sample;
 
@@ -20,9 +21,11 @@ pub(crate) type Findings = BTreeMap<FindingKind, Sample<Finding>>;
 struct Classifier<'c, 't> {
     names: &'c [String],
     tracks: &'c [Track],
-    leaves: Leaves<'t>,
+    leaves: &'c mut Leaves<'t>,
     size: u64,
     examples: usize,
+    /// The leaves that cannot be read.
+    unknown: SeqSet,
     /// The leaves without a line, as far as nothing explains them yet.
     missing: SeqSet,
     found: Lookup<Found>,
@@ -39,8 +42,8 @@ struct Found {
 
 /// What is looked at.
 pub(crate) struct Bounds<'b> {
-    /// Sources of which no line is in the tree, and whether each is older than the tree.
-    pub(crate) foreign: &'b [(usize, bool)],
+    /// Sources of which no line is in the tree.
+    pub(crate) foreign: &'b [(usize, Era)],
     /// The first leaf that must have a line.
     pub(crate) first_leaf: u64,
     /// How many leaves there are.
@@ -50,21 +53,27 @@ pub(crate) struct Bounds<'b> {
 }
 
 /// The findings that follow from walks along all sources.
-pub(crate) fn classify(walk: Walk<'_>, names: &[String], tracks: &[Track], bounds: &Bounds<'_>) -> Findings {
+pub(crate) fn classify(
+    walk: &mut Walk<'_>,
+    names: &[String],
+    tracks: &[Track],
+    bounds: &Bounds<'_>,
+) -> Findings {
     let Bounds { first_leaf, size, examples, foreign } = *bounds;
-    let declared = Declared::new(&walk, first_leaf);
-    let Walk { leaves, covered, mut differences, repetitions, .. } = walk;
+    let declared = Declared::new(walk, first_leaf);
+    let Walk { leaves, covered, differences, repetitions, .. } = walk;
     let missing = if first_leaf < size {
-        SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(&covered)
+        SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(covered)
     } else {
         SeqSet::new()
     };
     let (found, findings) = (Lookup::new(), Findings::new());
-    let mut all = Classifier { names, tracks, leaves, size, examples, missing, found, findings };
+    let unknown = leaves.unknown();
+    let mut all = Classifier { names, tracks, leaves, size, examples, unknown, missing, found, findings };
     differences.sort_by_key(|one| (one.source, one.line));
-    all.find_moved(&differences);
-    for difference in &differences {
-        if declared.has(difference, &covered, first_leaf) {
+    all.find_moved(differences);
+    for difference in differences.iter() {
+        if declared.has(difference, covered, first_leaf) {
             let kind = FindingKind::UncoveredDeclared;
             let finding = all.one(kind, difference.source, difference.line, difference.count);
             all.add(finding);
@@ -72,12 +81,16 @@ pub(crate) fn classify(walk: Walk<'_>, names: &[String], tracks: &[Track], bound
             all.difference(difference);
         }
     }
-    for repetition in &repetitions {
+    for repetition in repetitions.iter() {
         all.repetition(*repetition);
     }
     all.missing_at_the_ends();
-    for (source, is_older) in foreign {
-        let kind = if *is_older { FindingKind::UncoveredHead } else { FindingKind::Foreign };
+    for (source, era) in foreign {
+        let kind = match era {
+            Era::Before => FindingKind::UncoveredHead,
+            Era::After => FindingKind::UncoveredTail,
+            Era::Unknown => FindingKind::Foreign,
+        };
         let finding = all.one(kind, *source, 1, tracks.get(*source).map_or(0, |track| track.lines));
         all.add(finding);
     }
@@ -176,20 +189,28 @@ impl Classifier<'_, '_> {
                 None => self.extra(difference, *number, 1),
             }
         }
+        let mut used: SeqSet = used.iter().map(|leaf| SeqRange { from: *leaf, to: *leaf }).collect();
         if unnamed > 0 {
-            let altered = (place.count() - used.len() as u64).min(unnamed);
-            if altered > 0 {
-                let from = free.next().unwrap_or(difference.leaves.0);
-                let finding = self.one(FindingKind::Altered, source, more, altered).at(from, altered);
+            let altered = first(&place.difference(&used), unnamed);
+            let parts = [
+                (FindingKind::Altered, altered.difference(&self.unknown)),
+                (FindingKind::Unverifiable, altered.intersection(&self.unknown)),
+            ];
+            let mut parts: Vec<(FindingKind, SeqRange)> =
+                parts.iter().flat_map(|(kind, set)| set.iter().map(|range| (*kind, range))).collect();
+            parts.sort_by_key(|(_, range)| range.from);
+            let mut number = more;
+            for (kind, SeqRange { from, to }) in parts {
+                let lines = to - from + 1;
+                let finding = self.one(kind, source, number, lines).at(from, lines);
                 self.add(finding);
-                used.push(from);
-                used.extend(free.by_ref().take(usize::try_from(altered - 1).unwrap_or(usize::MAX)));
+                number += lines;
             }
-            if unnamed > altered {
-                self.extra(difference, more + altered, unnamed - altered);
+            if unnamed > altered.count() {
+                self.extra(difference, more + altered.count(), unnamed - altered.count());
             }
+            used = used.union(&altered);
         }
-        let used: SeqSet = used.iter().map(|leaf| SeqRange { from: *leaf, to: *leaf }).collect();
         let mut left = SeqSet::new();
         if difference.at == Where::Inside {
             left = place.difference(&used);
@@ -301,5 +322,65 @@ impl Classifier<'_, '_> {
                 self.add(Finding { error: Some(error.clone()), ..finding });
             }
         }
+    }
+}
+
+/// The first numbers of a set, as ranges: a checkpoint may claim any number of leaves.
+fn first(set: &SeqSet, mut count: u64) -> SeqSet {
+    let mut found = SeqSet::new();
+    for range in set.iter() {
+        if count == 0 {
+            break;
+        }
+        let to = range.to.min(range.from.saturating_add(count - 1));
+        count -= to - range.from + 1;
+        found.insert_range(SeqRange { from: range.from, to });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_evidence::{Checkpoint, Ed25519Key, MemoryStore, Store as _};
+
+    use super::super::leaves::Groups;
+    use super::super::snapshot::Snapshot;
+    use super::*;
+
+    #[test]
+    fn what_a_checkpoint_claims_takes_no_memory() {
+        const CLAIMED: u64 = 1 << 40;
+        let claim = Checkpoint { origin: "example.com/file".to_owned(), size: CLAIMED, root: Hash::empty() };
+        let note = claim.sign(&Ed25519Key::generate().unwrap()).unwrap().to_string();
+        let mut store = MemoryStore::default();
+        store.write("checkpoint", note.as_bytes()).unwrap();
+        let (tree, mut groups) = (Snapshot::take(&store).unwrap(), Groups::default());
+        for group in [None, Some(&[Hash([2; 32])][..]), None, Some(&[Hash([3; 32])])] {
+            groups.push_leaves(group);
+        }
+        let mut walk = Walk::new(Leaves::new(&tree, &groups, 1024));
+        let difference = |at, line, count, leaves| {
+            let hashes = vec![Hash([1; 32])];
+            Difference { source: 0, at, line, count, hashes, leaves, cut: false }
+        };
+        walk.covered.insert(CLAIMED / 2);
+        walk.differences.push(difference(Where::Inside, 1, CLAIMED / 4, (0, CLAIMED / 2)));
+        let line = CLAIMED / 4 + 2;
+        walk.differences.push(difference(Where::Tail, line, CLAIMED, (CLAIMED / 2 + 1, CLAIMED / 2 + 1)));
+        let (first, last) = (Some(CLAIMED / 2), Some(CLAIMED / 2));
+        let tracks = [Track { lines: line + CLAIMED - 1, covered: 1, first, last, ..Track::default() }];
+        let bounds = Bounds { first_leaf: 0, size: CLAIMED, examples: 10, foreign: &[] };
+        let findings = classify(&mut walk, &["log".to_owned()], &tracks, &bounds);
+        let counts: Vec<_> = findings.iter().map(|(kind, sample)| (*kind, sample.count)).collect();
+        // Of the line that the walk kept the leaf is not known either.
+        assert_eq!(
+            counts,
+            [
+                (FindingKind::Altered, 512),
+                (FindingKind::Dropped, CLAIMED / 4),
+                (FindingKind::UncoveredTail, CLAIMED / 2 + 1),
+                (FindingKind::Unverifiable, CLAIMED * 3 / 4 - 513),
+            ]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The lines of a source as the leaves that they would be, read ahead as far as a search needs.
+//! The digests of the lines of a source, and the leaves that they would be, read ahead as far as a search needs.
 //! Never in it: the text of a line after it was hashed.
 
 use std::cell::Cell;
@@ -6,15 +6,34 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use onrecord_evidence::{Hash, hash_leaf, line_digest};
+use onrecord_evidence::{Digest, Hash, hash_leaf, line_digest};
 
 use super::tree_events::{TreeEvent, TreeEvents};
 use crate::input::Input;
-use crate::lines::Lines;
+use crate::lines::{Line, Lines};
+
+/// The digest of a line. Of one that is too long only the end is known: no entry and no leaf is like it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineDigest(Option<Digest>);
+
+impl LineDigest {
+    pub(crate) fn of(line: &Line<'_>) -> Self {
+        Self((!line.too_long).then(|| line_digest(line.text)))
+    }
+
+    pub(crate) fn is(self, entry: &Digest) -> bool {
+        self.0.as_ref() == Some(entry)
+    }
+
+    /// The hash of the leaf that the line would be.
+    pub(crate) fn leaf(self) -> Hash {
+        self.0.map_or_else(Hash::empty, |digest| hash_leaf(&digest))
+    }
+}
 
 pub(crate) struct LineHashes {
     lines: Lines<Box<dyn Read>>,
-    queue: VecDeque<Hash>,
+    queue: VecDeque<LineDigest>,
     /// How many lines were taken out of the queue.
     passed: u64,
     /// Whether the last line that was read has its newline.
@@ -45,8 +64,8 @@ impl LineHashes {
         })
     }
 
-    /// The hash of the next line; `None` at the end.
-    pub(crate) fn peek(&mut self) -> Option<Hash> {
+    /// The next line; `None` at the end.
+    pub(crate) fn peek(&mut self) -> Option<LineDigest> {
         if self.queue.is_empty() {
             self.read();
         }
@@ -54,19 +73,19 @@ impl LineHashes {
     }
 
     /// Goes on to the line after the next.
-    pub(crate) fn pop(&mut self) -> Option<Hash> {
-        let hash = self.peek()?;
+    pub(crate) fn pop(&mut self) -> Option<LineDigest> {
+        let line = self.peek()?;
         self.queue.pop_front();
         self.passed += 1;
-        Some(hash)
+        Some(line)
     }
 
-    /// The next lines, up to this many.
-    pub(crate) fn ahead(&mut self, count: usize) -> impl ExactSizeIterator<Item = &Hash> {
+    /// The next lines, up to this many, as leaves.
+    pub(crate) fn ahead(&mut self, count: usize) -> Vec<Hash> {
         while self.queue.len() < count && !self.ended {
             self.read();
         }
-        self.queue.iter().take(count)
+        self.queue.iter().take(count).map(|line| line.leaf()).collect()
     }
 
     /// How many lines come before the next one.
@@ -100,12 +119,7 @@ impl LineHashes {
                 if !line.too_long {
                     self.events.see(self.read, line.text);
                 }
-                // Of a line that is too long only the end is known: no leaf is like it.
-                self.queue.push_back(if line.too_long {
-                    Hash::empty()
-                } else {
-                    hash_leaf(&line_digest(line.text))
-                });
+                self.queue.push_back(LineDigest::of(&line));
             }
             Ok(None) => self.ended = true,
             Err(error) => {

@@ -100,7 +100,7 @@ pub(crate) fn search(lines: &mut LineHashes, leaves: &mut Leaves<'_>, keep: bool
         let passed = lines.passed();
         let ahead = lines.ahead(count);
         let found = ahead.len();
-        for (line, hash) in (passed..).zip(ahead).skip(done) {
+        for (line, hash) in (passed..).zip(&ahead).skip(done) {
             probe.add(0, line, *hash);
         }
         if found <= done {

@@ -2,22 +2,23 @@
 //! and the roots that the tree had at earlier sizes.
 //! Never in it: lines, signatures.
 
-use onrecord_evidence::{Hash, TILE_WIDTH, Tile, TileId, TileKind, Tree, hash_leaf, read_bundle, read_tile};
+use onrecord_evidence::{
+    Hash, LoadError, TILE_WIDTH, Tile, TileId, TileKind, Tree, hash_leaf, read_bundle, read_tile,
+};
 
 use super::kept::KeptRoots;
-use super::leaves::Repaired;
+use super::leaves::Groups;
 use super::snapshot::Snapshot;
 use crate::report::Sample;
 
 /// After so many groups of leaves without tile and bundle the rest is not read: a checkpoint may claim any size.
 pub(crate) const MISSING_MAX: u64 = 1024;
-/// So many groups are remembered whose tile is wrong.
-const REPAIRED_MAX: usize = 4096;
 
 pub(crate) struct TreeCheck {
     /// What contradicts itself or is missing.
     pub(crate) contradictions: Sample<String>,
-    pub(crate) repaired: Repaired,
+    /// What the leaves are.
+    pub(crate) groups: Groups,
     /// The root that follows from the leaves; `None` if some are unknown.
     pub(crate) root: Option<Hash>,
     /// Leaves from here on were not read.
@@ -43,13 +44,14 @@ pub(crate) fn check_tree(
 ) -> TreeCheck {
     let size = tree.checkpoint.size;
     let result =
-        TreeCheck { contradictions: Sample::default(), repaired: Repaired::new(), root: None, end: size };
+        TreeCheck { contradictions: Sample::default(), groups: Groups::default(), root: None, end: size };
     let mut checker = Checker { tree, examples, result, growing: Tree::new(), known: true };
     let mut missing = 0;
     kept.compare(0, &checker.growing);
     for index in 0..size.div_ceil(TILE_WIDTH) {
         let Some(id) = TileId::of_hash(0, index * TILE_WIDTH, size) else { break };
-        match checker.group(id) {
+        let group = checker.group(id);
+        match group {
             Some(hashes) => {
                 for (leaf, hash) in (index * TILE_WIDTH..).zip(&hashes) {
                     see(leaf, hash);
@@ -79,13 +81,33 @@ impl Checker<'_, '_> {
         self.result.contradictions.add(self.examples, || text);
     }
 
-    /// The hashes of a group of leaves, from its tile and its bundle.
+    /// The hashes of a group of leaves, from its tile and its bundle. What they are is kept.
     fn group(&mut self, id: TileId) -> Option<Vec<Hash>> {
         let tile = read_tile(self.tree, id).map(|tile| tile.hashes);
-        let bundle = read_bundle(self.tree, id)
-            .map(|bundle| bundle.entries.iter().map(|entry| hash_leaf(entry)).collect::<Vec<Hash>>());
+        let bundle = read_bundle(self.tree, id).map(|bundle| bundle.entries);
+        let below = bundle.map(|entries| {
+            let leaves: Vec<Hash> = entries.iter().map(|entry| hash_leaf(entry)).collect();
+            (leaves, entries)
+        });
+        if let (Ok(hashes), Ok((leaves, entries))) = (&tile, &below)
+            && hashes == leaves
+        {
+            self.result.groups.push_entries(entries);
+            return tile.ok();
+        }
+        let leaves = self.contradicting_group(id, tile, below.map(|(leaves, _)| leaves));
+        self.result.groups.push_leaves(leaves.as_deref());
+        leaves
+    }
+
+    /// The hashes of a group whose tile and bundle are not alike, or not both there.
+    fn contradicting_group(
+        &mut self,
+        id: TileId,
+        tile: Result<Vec<Hash>, LoadError>,
+        bundle: Result<Vec<Hash>, LoadError>,
+    ) -> Option<Vec<Hash>> {
         match (tile, bundle) {
-            (Ok(tile), Ok(bundle)) if tile == bundle => Some(tile),
             (Ok(tile), Ok(bundle)) => {
                 let place = tile.iter().zip(&bundle).take_while(|(one, other)| one == other).count();
                 let (hashes, entries) = (id.path(TileKind::Hashes), id.path(TileKind::Entries));
@@ -96,7 +118,7 @@ impl Checker<'_, '_> {
                     return Some(tile);
                 }
                 self.contradiction(format!("{hashes}: hash {place} is not that of its entry in {entries}"));
-                self.repair(id, Some(bundle))
+                Some(bundle)
             }
             (Ok(tile), Err(error)) => {
                 self.contradiction(error.to_string());
@@ -104,21 +126,14 @@ impl Checker<'_, '_> {
             }
             (Err(error), Ok(bundle)) => {
                 self.contradiction(error.to_string());
-                self.repair(id, Some(bundle))
+                Some(bundle)
             }
             (Err(error), Err(other)) => {
                 self.contradiction(error.to_string());
                 self.contradiction(other.to_string());
-                self.repair(id, None)
+                None
             }
         }
-    }
-
-    fn repair(&mut self, id: TileId, hashes: Option<Vec<Hash>>) -> Option<Vec<Hash>> {
-        if self.result.repaired.len() < REPAIRED_MAX {
-            self.result.repaired.insert(id.index, hashes.clone());
-        }
-        hashes
     }
 
     /// Whether what stands above a group of leaves says that these are its hashes.

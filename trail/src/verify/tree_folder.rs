@@ -68,22 +68,23 @@ impl StoreReader for TreeFolder {
         let missing = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
         };
-        let file = match fs::metadata(&path) {
+        let opened = match fs::metadata(&path) {
             // Opening anything else could block.
             Ok(known) if !known.is_file() => return Err(io::Error::other("not a file")),
-            Ok(_) => File::open(&path),
+            Ok(known) => File::open(&path).map(|file| (file, known.len())),
             Err(error) => Err(error),
         };
-        let file = match file {
-            Ok(file) => file,
+        let (file, length) = match opened {
+            Ok(opened) => opened,
             Err(error) if missing(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut bytes = Vec::new();
-        file.take(RESOURCE_MAX + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > RESOURCE_MAX {
+        if length > RESOURCE_MAX {
             return Err(io::Error::other("longer than 1 MiB"));
         }
+        // With one call: there are many tiles, and what is there is not written to but replaced.
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        file.take(length).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 }

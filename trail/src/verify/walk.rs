@@ -165,8 +165,8 @@ impl<'t> Walk<'t> {
     /// Goes on while lines and leaves are alike; the leaf after the last.
     fn run(&mut self, lines: &mut LineHashes, from: u64, progress: &mut dyn FnMut(&LineHashes)) -> u64 {
         let mut leaf = from;
-        while let Some(hash) = lines.peek()
-            && self.leaves.get(leaf) == Some(hash)
+        while let Some(line) = lines.peek()
+            && self.leaves.is(leaf, line)
         {
             lines.pop();
             leaf += 1;
@@ -221,10 +221,10 @@ impl<'t> Walk<'t> {
     /// Takes lines out.
     fn skip(&self, lines: &mut LineHashes, count: u64, mut skipped: Skipped) -> Skipped {
         for _ in 0..count {
-            let Some(hash) = lines.pop() else { break };
+            let Some(line) = lines.pop() else { break };
             skipped.count += 1;
             if skipped.hashes.len() < KEPT_OF_ONE && self.kept + skipped.hashes.len() < KEPT {
-                skipped.hashes.push(hash);
+                skipped.hashes.push(line.leaf());
             }
         }
         skipped
@@ -237,7 +237,7 @@ impl<'t> Walk<'t> {
             return (self.skip(lines, u64::MAX, skipped), None);
         }
         for window in WINDOWS {
-            let ahead: Vec<Hash> = lines.ahead(window).copied().collect();
+            let ahead = lines.ahead(window);
             if let Some((passed, missing)) = self.nearest(&ahead, leaf, window) {
                 return (self.skip(lines, passed, skipped), Some(leaf + missing));
             }
@@ -247,7 +247,7 @@ impl<'t> Walk<'t> {
         }
         let mut count = KEPT_OF_ONE;
         loop {
-            let ahead: Vec<Hash> = lines.ahead(count).copied().collect();
+            let ahead = lines.ahead(count);
             if ahead.is_empty() {
                 return (skipped, None);
             }

@@ -228,7 +228,8 @@ fn an_empty_file_after_a_rotation_is_no_finding_and_an_emptied_log_is_one() {
 #[test]
 fn a_file_that_is_of_another_device_or_no_log_is_named() {
     let device = Device::new(LINES);
-    let other = device.write("other.log", &(5000..6000).map(entry).collect::<Vec<_>>());
+    let others: Vec<_> = (0..1000).map(|at| [entry(at), b" ".to_vec()].concat()).collect();
+    let other = device.write("other.log", &others);
     let found = device.verify(&[device.log(), other.clone()], device.options());
     assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(Foreign, 1, 1000, None, 0)]));
     assert!(found.findings[&Foreign].first[0].source.ends_with("other.log"));
@@ -269,21 +270,32 @@ fn a_log_that_is_older_than_its_tree_is_covered_from_its_first_leaf_on() {
 }
 
 #[test]
-fn a_rotated_file_from_before_the_tree_is_not_covered_and_a_newer_one_is_foreign() {
+fn a_file_without_lines_of_the_tree_is_older_or_newer_than_the_tree_or_foreign() {
     let device = Device::with("example.com/file", (600..900).map(entry).collect());
-    let older = device.write("audit.log.1", &(0..600).map(entry).collect::<Vec<_>>());
-    let files = [device.log(), older];
-    let found = device.verify(&files, device.options());
-    assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(UncoveredHead, 1, 600, None, 0)]));
-    let options = || VerifyOptions { allowed: vec![UncoveredHead], ..device.options() };
-    assert_eq!(device.verify(&files, options()).verdict(), Verdict::Intact);
-    let newer = device.write("audit.log.2", &(0..1000).map(entry).collect::<Vec<_>>());
-    let found = device.verify(&[device.log(), newer], options());
-    // Its lines from 601 on are in the tree.
-    assert_eq!(found.verdict(), Verdict::Differs);
-    let newer = device.write("audit.log.2", &(1000..1100).map(entry).collect::<Vec<_>>());
-    let found = device.verify(&[device.log(), newer], options());
-    assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(Foreign, 1, 100, None, 0)]));
+    for (from, to, kind) in [(0, 600, UncoveredHead), (900, 1000, UncoveredTail)] {
+        // An entry may be a little out of order.
+        let mut lines: Vec<_> = (from..to).map(entry).collect();
+        lines.swap(0, 20);
+        let files = [device.log(), device.write("other.log", &lines)];
+        let found = device.verify(&files, device.options());
+        assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(kind, 1, to - from, None, 0)]));
+        let options = VerifyOptions { allowed: vec![kind], ..device.options() };
+        assert_eq!(device.verify(&files, options).verdict(), Verdict::Intact);
+    }
+    // Its lines are of the time of the tree, or of no time.
+    let within: Vec<_> = (700..710).map(|at| [entry(at), b" ".to_vec()].concat()).collect();
+    for lines in [within, vec![b"> a".to_vec(), b"> b".to_vec()]] {
+        let files = [device.log(), device.write("other.log", &lines)];
+        assert_eq!(
+            rows(&device.verify(&files, device.options())),
+            [(Foreign, 1, lines.len() as u64, None, 0)]
+        );
+    }
+    // Where the last leaves are missing, nothing comes after them.
+    let newer = device.write("other.log", &(1000..1010).map(entry).collect::<Vec<_>>());
+    let cut = device.write("audit.log", &device.lines[..200]);
+    let found = device.verify(&[cut, newer], device.options());
+    assert_eq!(rows(&found), [(TailCut, 200, 0, Some(200), 100), (Foreign, 1, 10, None, 0)]);
 }
 
 #[test]

@@ -1,15 +1,34 @@
 //! Trees that were damaged or replaced, beside a log that is whole.
 //! Never in it: changed lines.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs;
+use std::io;
 
-use onrecord_evidence::{Ed25519Key, Hash, Signer as _};
+use onrecord_evidence::{Ed25519Key, Hash, Signer as _, StoreReader};
 use onrecord_trail::Input;
 use onrecord_trail::verify::FindingKind::*;
 use onrecord_trail::verify::{Signature, TreeFolder, Verdict, VerifyError, VerifyOptions, verify};
 use proptest::prelude::*;
 
-use super::kit::{Device, rows};
+use super::kit::{Device, Folder, entry, rows, text};
+
+/// A folder whose tiles and bundles are exchanged as soon as they were read.
+struct Exchanged {
+    before: Folder,
+    after: Folder,
+    kinds: &'static [&'static str],
+    seen: RefCell<HashSet<String>>,
+}
+
+impl StoreReader for Exchanged {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let is_exchanged = self.kinds.iter().any(|kind| path.starts_with(kind));
+        let again = is_exchanged && !self.seen.borrow_mut().insert(path.to_owned());
+        if again { &self.after } else { &self.before }.read(path)
+    }
+}
 
 fn flip(device: &Device, resource: &str, at: usize) {
     let path = device.folder().0.join(resource);
@@ -65,6 +84,29 @@ fn a_missing_tile_is_named_and_its_bundle_stands_in() {
 }
 
 #[test]
+fn tiles_that_are_exchanged_after_the_tree_was_checked_are_not_believed() {
+    let device = Device::new(700);
+    let mut lines = device.lines.clone();
+    lines[300] = entry(9999);
+    let forged = Device::with(&device.origin, lines.clone());
+    fs::write(device.log(), text(&lines)).unwrap();
+    let replaced = "tile/0/001 or tile/entries/001 was replaced while the tree was read";
+    let unknown = (Unverifiable, 257, 256, Some(256), 256);
+    for (kinds, contradictions, findings) in [
+        (&["tile/0/", "tile/entries/"][..], &[replaced][..], unknown),
+        (&["tile/0/"], &[], (Altered, 301, 1, Some(300), 1)),
+        (&["tile/entries/"], &[replaced], unknown),
+        (&[], &[], (Altered, 301, 1, Some(300), 1)),
+    ] {
+        let seen = RefCell::default();
+        let store = Exchanged { before: device.folder(), after: forged.folder(), kinds, seen };
+        let found = verify(vec![Input::file(device.log())], &store, device.options(), &mut |_| {}).unwrap();
+        assert_eq!(found.tree.contradictions.first, contradictions, "{kinds:?}");
+        assert_eq!((rows(&found), found.verdict()), (vec![findings], Verdict::Differs), "{kinds:?}");
+    }
+}
+
+#[test]
 fn a_checkpoint_that_was_changed_has_no_signature() {
     let device = Device::new(700);
     let path = device.folder().0.join("checkpoint");
@@ -109,16 +151,21 @@ fn an_empty_tree_says_nothing() {
 
 #[test]
 fn a_checkpoint_of_any_size_ends_soon() {
-    let device = Device::new(10);
-    let huge = onrecord_evidence::Checkpoint {
-        origin: device.origin.clone(),
-        size: u64::MAX / 64,
-        root: Hash::empty(),
-    };
+    let device = Device::new(300);
+    let size = u64::MAX / 64;
+    let huge = onrecord_evidence::Checkpoint { origin: device.origin.clone(), size, root: Hash::empty() };
     let note = huge.sign(&device.key).unwrap().to_string();
     fs::write(device.folder().0.join("checkpoint"), note).unwrap();
     let found = device.verify(&[device.log()], device.options());
     assert!(found.verdict() != Verdict::Intact && !found.tree.root_holds, "{found:?}");
+    assert_eq!(found.tree.contradictions.count, 1 + 2 * 1024, "only the first tile is there");
+
+    // More lines than are kept of one difference.
+    let lines = [device.lines.clone(), vec![Vec::new(); 200_000]].concat();
+    let found = device.verify_text(&text(&lines));
+    let mut counts: Vec<_> = found.findings.iter().map(|(kind, sample)| (*kind, sample.count)).collect();
+    counts.sort_by_key(|(_, count)| *count);
+    assert_eq!(counts, [(Unverifiable, 200_044), (TailCut, size - 200_300)], "{found:?}");
 }
 
 proptest! {
