@@ -1,6 +1,8 @@
-//! The tree of a log by itself: what an entry costs, and what a tree of many entries keeps in memory. The server with and
-//! without it is part of `server`.
-//! Never in it: files; lines.
+//! The tree of a log by itself: what an entry costs, what a tree of many entries keeps in memory, and how long a start takes
+//! to open one. The server with and without it is part of `server`.
+//! Never in it: requests.
+
+mod opening;
 
 use std::time::Instant;
 
@@ -44,6 +46,7 @@ pub fn run(effort: Effort) {
     digests(effort);
     growth(if effort.rounds > 1 { MANY } else { 1_000_000 });
     signatures(effort);
+    opening::run(effort);
 }
 
 fn digests(effort: Effort) {
