@@ -1,5 +1,5 @@
-//! The tree of a log by itself: what an entry costs, and what a tree of many entries keeps in memory. The server with and
-//! without it is part of `server`.
+//! The tree of a log by itself: what an entry costs, and what a tree of many entries keeps in memory; and audited reads with it
+//! and without it.
 //! Never in it: files; lines.
 
 use std::time::Instant;
@@ -35,15 +35,20 @@ impl Store for Nowhere {
     }
 }
 
-/// All of it.
+/// All of it, or `tree` or `reads` alone.
 pub fn run(effort: Effort) {
-    println!("\n### The tree of a log, one thread\n");
-    println!(
-        "| what | how many | ns each | bytes written each | resident more, MiB |\n|---|---:|---:|---:|---:|"
-    );
-    digests(effort);
-    growth(if effort.rounds > 1 { MANY } else { 1_000_000 });
-    signatures(effort);
+    if effort.wants("tree") {
+        println!("\n### The tree of a log, one thread\n");
+        println!(
+            "| what | how many | ns each | bytes written each | resident more, MiB |\n|---|---:|---:|---:|---:|"
+        );
+        digests(effort);
+        growth(if effort.rounds > 1 { MANY } else { 1_000_000 });
+        signatures(effort);
+    }
+    if effort.wants("reads") {
+        crate::server::reads_with_and_without_a_tree(effort);
+    }
 }
 
 fn digests(effort: Effort) {
