@@ -29,6 +29,10 @@ fuzz target minutes="10":
 flips count="10000":
     ONRECORD_FLIPS={{count}} cargo test --release -p onrecord-trail --locked --test verify any_flipped_bit
 
+# Many more kills at random moments, with rotations: after each, `log verify` must find every line.
+kills count="50":
+    ONRECORD_KILLS={{count}} cargo test -p onrecord-e2e --locked --test e2e after_kills_at_random_moments
+
 # Data directories with flipped bits and cut ends, by seed: what becomes of each.
 damage cases="20000" first-seed="0":
     cargo run --release --locked -p onrecord-fuzz --bin damage -- {{cases}} {{first-seed}}

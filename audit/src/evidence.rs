@@ -52,9 +52,11 @@ mod checkpointing;
 mod feed;
 mod feeder;
 mod folder;
+mod head;
 mod keeper;
 mod lines;
 mod notice;
+mod order;
 mod recovery;
 mod state;
 mod worker;
@@ -70,6 +72,8 @@ use onrecord_value::Time;
 use crate::clock::Clock;
 pub(crate) use feeder::{Feeder, FileHandle};
 pub use folder::FolderReader;
+use head::Memory;
+pub use head::TreeHead;
 use keeper::Keeper;
 pub use notice::{TreeEvent, TreeNotice};
 
@@ -93,6 +97,7 @@ pub struct EvidenceConfig {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) interval: Duration,
     pub(crate) earlier_keys: Vec<VerifierKey>,
+    memory: Memory,
     #[cfg(feature = "test-support")]
     pub(crate) wrap: Option<WrapStore>,
 }
@@ -117,6 +122,7 @@ impl EvidenceConfig {
             signer,
             interval: INTERVAL,
             earlier_keys: Vec::new(),
+            memory: Memory::NotKept,
             #[cfg(feature = "test-support")]
             wrap: None,
         }
@@ -132,6 +138,16 @@ impl EvidenceConfig {
     #[must_use]
     pub fn accept(mut self, key: VerifierKey) -> Self {
         self.earlier_keys.push(key);
+        self
+    }
+
+    /// What is remembered of this log, of all folders that it had ([`DeviceEvidence::head`]): a start continues no tree that
+    /// does not continue the one that is remembered, and adds nothing that was written after the device ended in order.
+    /// An empty list is a memory, too: nothing is known of this log, and lines that are there already are not added.
+    /// Without this call no memory is kept.
+    #[must_use]
+    pub fn remembered(mut self, heads: Vec<TreeHead>) -> Self {
+        self.memory = Memory::Kept(heads);
         self
     }
 
@@ -232,6 +248,8 @@ pub struct DeviceEvidence {
     kept: AtomicBool,
     signer: Mutex<Arc<dyn Signer>>,
     keeper: Mutex<Option<Arc<Keeper>>>,
+    /// Why there is no keeper, and since when.
+    failure: Mutex<Option<(String, Time)>>,
 }
 
 impl fmt::Debug for DeviceEvidence {
@@ -243,7 +261,8 @@ impl fmt::Debug for DeviceEvidence {
 impl DeviceEvidence {
     pub(crate) fn new(config: EvidenceConfig, clock: Arc<dyn Clock>, sink: Sink) -> Self {
         let signer = Mutex::new(Arc::clone(&config.signer));
-        Self { config, clock, sink, kept: AtomicBool::new(false), signer, keeper: Mutex::new(None) }
+        let (kept, keeper, failure) = (AtomicBool::new(false), Mutex::new(None), Mutex::new(None));
+        Self { config, clock, sink, kept, signer, keeper, failure }
     }
 
     fn keeper(&self) -> Option<Arc<Keeper>> {
@@ -253,6 +272,12 @@ impl DeviceEvidence {
     /// The device keeps a tree, or will as soon as its file is open.
     fn set_kept(&self) {
         self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing keeps the tree until the device opens its file again: what it writes is not covered.
+    fn fail(&self, error: &std::io::Error) {
+        *lock(&self.keeper) = None;
+        *lock(&self.failure) = Some((format!("the tree is not kept: {error}"), self.clock.now()));
     }
 
     pub(crate) fn is_kept(&self) -> bool {
@@ -293,11 +318,18 @@ impl DeviceEvidence {
                 checkpoint: None,
                 uncovered: 0,
                 lost: 0,
-                error: None,
+                error: lock(&self.failure).clone(),
                 contradiction: None,
             },
             |keeper| keeper.status(),
         ))
+    }
+
+    /// What is to be remembered of the tree, and given to the next start ([`EvidenceConfig::remembered`]). To be kept from
+    /// time to time, as soon as there is one, and when the broker was drained: then with `ends`, which says that nothing is
+    /// written any more. `None` if the tree is not open yet.
+    pub fn head(&self, ends: bool) -> Option<TreeHead> {
+        self.keeper()?.head(ends)
     }
 
     /// The newest checkpoint, as it was when it was last made.
@@ -307,7 +339,11 @@ impl DeviceEvidence {
 
     /// Has everything that was written covered by a checkpoint now. Blocks, at most for `timeout`.
     pub fn checkpoint(&self, timeout: Duration) -> Result<SignedCheckpoint, CheckpointFailed> {
-        self.keeper().ok_or(CheckpointFailed::Off)?.checkpoint(timeout)
+        let keeper = self.keeper().ok_or_else(|| match lock(&self.failure).clone() {
+            Some((error, _)) => CheckpointFailed::Failed(error),
+            None => CheckpointFailed::Off,
+        });
+        keeper?.checkpoint(timeout)
     }
 
     /// Reads the tiles and the checkpoint in the folder; a read may block. `None` if the device keeps no tree.

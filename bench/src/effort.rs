@@ -11,15 +11,18 @@ pub struct Effort {
     pub rounds: usize,
     /// Only the variant of this name is measured; all of them where it is empty. For profilers.
     pub only: &'static str,
-    /// How many requests to make, one after another; 0 measures for a time instead. For counters of instructions.
+    /// How many requests to make; 0 measures for a time instead. For counters of instructions.
     pub count: u64,
+    /// How many requests to make at once.
+    pub at_once: u64,
 }
 
 impl Effort {
     /// What figures are made with.
-    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5, only: "", count: 0 };
+    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5, only: "", count: 0, at_once: 64 };
     /// Just long enough to see that everything runs.
-    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1, only: "", count: 0 };
+    pub const SMOKE: Self =
+        Self { time: Duration::from_millis(200), rounds: 1, only: "", count: 0, at_once: 64 };
 
     /// A share of the time, for what is steady sooner.
     #[must_use]

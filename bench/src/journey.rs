@@ -1,7 +1,9 @@
 //! The server without HTTP: what a request costs from capture to release, in one thread, with its heap allocations.
 //! Never in it: sockets; `server` measures those.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,17 +87,25 @@ struct Variant {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     Read,
+    /// One of 64 secrets gets a new version.
     Write,
+    /// A secret is written at a path that has none, somewhere among the others.
+    New,
     /// A token is created, with its lease.
     Lease,
 }
 
 impl Work {
-    /// Method, path and body of the request with this number.
-    fn request(self, number: usize) -> (&'static str, String, &'static str) {
+    /// Method, path and body of a request: which of the clients sends it, and how many were sent before.
+    fn request(self, client: u64, before: u64) -> (&'static str, String, &'static str) {
         match self {
             Self::Read => ("GET", "secret/data/app/db".to_owned(), ""),
-            Self::Write => ("POST", format!("secret/data/load/{number}"), SECRET),
+            Self::Write => ("POST", format!("secret/data/load/{client}"), SECRET),
+            // Fibonacci hashing: no two are alike, and they come in no order.
+            Self::New => {
+                let place = before.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                ("POST", format!("secret/data/load/{place:016x}"), SECRET)
+            }
             Self::Lease => ("POST", "auth/token/create".to_owned(), TOKEN),
         }
     }
@@ -105,13 +115,14 @@ const fn variant(name: &'static str, devices: usize, durable: bool, work: Work) 
     Variant { name, devices, durable, work }
 }
 
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 8] = [
     variant("read, no device", 0, false, Work::Read),
     variant("read, one file", 1, false, Work::Read),
     variant("read, three files", 3, false, Work::Read),
     variant("read, no device, embedded store", 0, true, Work::Read),
     variant("read, one file, embedded store", 1, true, Work::Read),
     variant("write, one file, embedded store", 1, true, Work::Write),
+    variant("write at a new path, one file, embedded store", 1, true, Work::New),
     variant("lease (a token), one file, embedded store", 1, true, Work::Lease),
 ];
 
@@ -119,43 +130,85 @@ const TOKEN: &str = r#"{"policies":["default"],"ttl":"1h"}"#;
 
 const SECRET: &str = r#"{"data":{"password":"correct horse battery staple","turn":1}}"#;
 
-/// This many requests at once, each waiting for its answer before the next: what a second of them is, and what each
-/// takes from the heap of this thread.
-async fn load(core: &Core, variant: &Variant, at_once: usize, time: Duration) -> (f64, f64) {
+/// What a measurement found.
+#[derive(Default, Clone, Copy)]
+struct Costs {
+    /// Requests.
+    count: u64,
+    /// How many of them a second.
+    rate: f64,
+    /// What each takes from the heap of this thread.
+    allocations: f64,
+    /// Microseconds of CPU time of the whole process for each.
+    cpu: f64,
+    /// Kilobytes that the process writes for each, to the storage and to the log.
+    written: f64,
+}
+
+/// Sends requests of several clients, each waiting for its answer before the next, for a time or until there were as many as
+/// are wanted. `before` is how many were sent before.
+async fn load(core: &Core, work: Work, before: u64, at_once: u64, limit: Limit) -> Costs {
     let begin = Instant::now();
     let local = tokio::task::LocalSet::new();
-    let count = std::rc::Rc::new(std::cell::Cell::new(0_u64));
-    let mut taken = 0;
-    for number in 0..at_once {
-        let (core, count) = (core.clone(), std::rc::Rc::clone(&count));
-        let (method, path, body) = variant.work.request(number);
+    let sent = Rc::new(Cell::new(0_u64));
+    for client in 0..at_once {
+        let (core, sent) = (core.clone(), Rc::clone(&sent));
         local.spawn_local(async move {
-            while begin.elapsed() < time {
+            while limit.allows(begin, sent.get()) {
+                let (method, path, body) = work.request(client, before + sent.replace(sent.get() + 1));
                 assert_eq!(ask(&core, method, &path, body).await, 200);
-                count.set(count.get() + 1);
             }
         });
     }
-    let before = allocations::so_far();
+    let counters = || (allocations::so_far() as f64, cpu_micros(), written_kilobytes());
+    let first = counters();
     local.await;
-    taken += allocations::so_far() - before;
-    (count.get() as f64 / begin.elapsed().as_secs_f64(), taken as f64 / count.get() as f64)
+    let last = counters();
+    let count = sent.get() as f64;
+    Costs {
+        count: sent.get(),
+        rate: count / begin.elapsed().as_secs_f64(),
+        allocations: (last.0 - first.0) / count,
+        cpu: (last.1 - first.1) / count,
+        written: (last.2 - first.2) / count,
+    }
 }
 
-/// This many requests, one after another.
-async fn exactly(core: &Core, variant: &Variant, count: u64) {
-    let (method, path, body) = variant.work.request(0);
-    for _ in 0..count {
-        assert_eq!(ask(core, method, &path, body).await, 200);
+/// When a load ends.
+#[derive(Clone, Copy)]
+enum Limit {
+    Time(Duration),
+    Count(u64),
+}
+
+impl Limit {
+    fn allows(self, begin: Instant, sent: u64) -> bool {
+        match self {
+            Self::Time(time) => begin.elapsed() < time,
+            Self::Count(count) => sent < count,
+        }
     }
+}
+
+fn cpu_micros() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
+
+fn written_kilobytes() -> f64 {
+    let counters = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let written = counters.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<f64>().ok());
+    written.unwrap_or(f64::NAN) / 1e3
 }
 
 /// Prints the table.
 pub fn run(effort: Effort) {
-    println!("\n### The server without HTTP: one thread, 64 requests at once\n");
+    let at_once = effort.at_once;
+    println!("\n### The server without HTTP: one thread, {at_once} requests at once\n");
     println!(
-        "| request | a second | ns each | allocations each | ratio to the first |\n|---|---:|---:|---:|---:|"
+        "| request | a second | ns each | CPU µs each | allocations each | KB written each | ratio to the first |"
     );
+    println!("|---|---:|---:|---:|---:|---:|---:|");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let variants: Vec<&Variant> = VARIANTS.iter().filter(|variant| effort.wants(variant.name)).collect();
@@ -173,28 +226,35 @@ pub fn run(effort: Effort) {
             runtime.block_on(server(storage.expect("a thread"), &own, variant.devices))
         })
         .collect();
-    if effort.count > 0 {
-        for (variant, core) in variants.iter().zip(&servers) {
-            runtime.block_on(exactly(core, variant, effort.count));
-        }
-        return;
-    }
-    let mut rates = vec![Vec::new(); servers.len()];
-    let mut taken = vec![0.0; servers.len()];
-    for round in 0..=effort.rounds {
-        for (index, (variant, core)) in variants.iter().zip(&servers).enumerate() {
-            let (rate, allocations) = runtime.block_on(load(core, variant, 64, effort.part(6)));
-            // The first round warms up.
-            if round > 0 {
-                rates[index].push(rate);
-            }
-            taken[index] = allocations;
+    let (limit, rounds) = match effort.count {
+        0 => (Limit::Time(effort.part(6)), effort.rounds),
+        count => (Limit::Count(count), 0),
+    };
+    let mut found = vec![Vec::<Costs>::new(); servers.len()];
+    for _ in 0..=rounds {
+        for ((variant, core), found) in variants.iter().zip(&servers).zip(&mut found) {
+            let before = found.iter().map(|costs| costs.count).sum();
+            found.push(runtime.block_on(load(core, variant.work, before, at_once, limit)));
         }
     }
-    let first = rates.first().cloned().unwrap_or_default();
-    for ((variant, rates), taken) in variants.iter().zip(&mut rates).zip(taken) {
-        let to_first = ratio(rates, &first);
-        let rate = median(rates);
-        println!("| {} | {rate:.0} | {:.0} | {taken:.1} | {to_first:.2} |", variant.name, 1e9 / rate);
+    let mut first = Vec::new();
+    for (variant, found) in variants.iter().zip(&mut found) {
+        // The first round warms up.
+        let found = found.get(usize::from(rounds > 0)..).unwrap_or_default();
+        let of = |cost: fn(&Costs) -> f64| found.iter().map(cost).collect::<Vec<_>>();
+        let mut rates = of(|costs| costs.rate);
+        if first.is_empty() {
+            first.clone_from(&rates);
+        }
+        let to_first = ratio(&rates, &first);
+        let rate = median(&mut rates);
+        let [cpu, allocations, written] =
+            [of(|costs| costs.cpu), of(|costs| costs.allocations), of(|costs| costs.written)]
+                .map(|mut costs| median(&mut costs));
+        println!(
+            "| {} | {rate:.0} | {:.0} | {cpu:.1} | {allocations:.1} | {written:.1} | {to_first:.2} |",
+            variant.name,
+            1e9 / rate
+        );
     }
 }

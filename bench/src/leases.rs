@@ -103,6 +103,6 @@ fn token(made: &Value) -> String {
 /// The ids of the leases of tokens: `h` and the name that each is stored under.
 fn ids(core: &Core, tokens: &[String]) -> Vec<String> {
     let unsealed = core.unsealed().expect("it is unsealed");
-    let name = |token: &String| unsealed.barrier.hash_name(token).expect("it is unsealed");
+    let name = |token: &String| unsealed.tokens.name_of(token).expect("it is unsealed");
     tokens.iter().map(|token| format!("auth/token/create/h{}", name(token))).collect()
 }

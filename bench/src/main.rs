@@ -23,7 +23,7 @@ use effort::Effort;
 
 const HELP: &str = "\
 Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|starving|trail|all] [--smoke]
-                      [--rounds N] [--seconds S] [--only NAME] [--count N]
+                      [--rounds N] [--seconds S] [--only NAME] [--count N] [--at-once N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
@@ -40,7 +40,8 @@ Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|sta
   --rounds N    measurements of each variant (default 5)
   --seconds S   length of one measurement (default 3)
   --only NAME   only the variant of this name, for a profiler
-  --count N     journey: exactly N requests one after another, for counters of instructions
+  --count N     journey: exactly N requests, for counters of instructions
+  --at-once N   journey: how many requests are made at once (default 64)
 ";
 
 fn main() {
@@ -61,6 +62,7 @@ fn main() {
             }
             "--smoke" => effort = Effort::SMOKE,
             "--count" => effort.count = number(),
+            "--at-once" => effort.at_once = number(),
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
             "--help" | "-h" => exit_with(""),

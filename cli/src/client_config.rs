@@ -30,6 +30,20 @@ pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool
     Ok(if dry_run { client.dry_run() } else { client })
 }
 
+/// A client for a service that is not the API: the settings of TLS and the time-out are those of other commands.
+pub(crate) fn outside_api(
+    process: &Process,
+    invocation: &Invocation,
+    url: &str,
+    answer_bytes_max: usize,
+) -> Result<Client, String> {
+    let mut config = Config::new(Address::parse(url).map_err(|error| error.to_string())?);
+    environment::fill(&mut config, process).map_err(|error| error.to_string())?;
+    flags(&mut config, invocation);
+    config.answer_bytes_max = answer_bytes_max;
+    Client::new(config).map_err(|error| error.to_string())
+}
+
 /// The error of a variable, with what is accepted where its text leaves that out.
 fn wrong_variable(error: &dyn Display) -> Failure {
     let text = format!("failed to read environment: {error}");

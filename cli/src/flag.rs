@@ -111,22 +111,44 @@ impl Output {
     }
 }
 
+// The flags of TLS, which some commands have that call no OnRecord server.
+pub(crate) const CA_CERT: Flag = Flag::text(
+    "ca-cert",
+    "PEM file with the CA certificates to verify the server's certificate. It is used instead of -ca-path.",
+)
+.variable("CACERT");
+pub(crate) const CA_PATH: Flag =
+    Flag::text("ca-path", "Folder of PEM files with the CA certificates to verify the server's certificate.")
+        .variable("CAPATH");
+pub(crate) const CLIENT_CERT: Flag =
+    Flag::text("client-cert", "PEM file with the client certificate. -client-key is needed with it.")
+        .variable("CLIENT_CERT");
+pub(crate) const CLIENT_KEY: Flag =
+    Flag::text("client-key", "PEM file with the private key of -client-cert.").variable("CLIENT_KEY");
+pub(crate) const TLS_SERVER_NAME: Flag = Flag::text(
+    "tls-server-name",
+    "Name to verify in the server's certificate, instead of the host in the address.",
+)
+.variable("TLS_SERVER_NAME");
+pub(crate) const TLS_SKIP_VERIFY: Flag = Flag::bool(
+    "tls-skip-verify",
+    "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
+)
+.variable("SKIP_VERIFY");
+
 pub(crate) const HTTP_FLAGS: &[Flag] = &[
     Flag::text("address", "Address of the server.").default("https://127.0.0.1:8200").variable("ADDR"),
     Flag::text("agent-address", "Address of an agent. If set, it is used instead of -address.")
         .variable("AGENT_ADDR"),
-    Flag::text(
-        "ca-cert",
-        "PEM file with the CA certificates to verify the server's certificate. It is used instead of -ca-path.",
+    CA_CERT,
+    CA_PATH,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    Flag::bool(
+        "disable-redirects",
+        "Do not follow a redirect of the server. By default one redirect is followed.",
     )
-    .variable("CACERT"),
-    Flag::text("ca-path", "Folder of PEM files with the CA certificates to verify the server's certificate.")
-        .variable("CAPATH"),
-    Flag::text("client-cert", "PEM file with the client certificate. -client-key is needed with it.")
-        .variable("CLIENT_CERT"),
-    Flag::text("client-key", "PEM file with the private key of -client-cert.").variable("CLIENT_KEY"),
-    Flag::bool("disable-redirects", "Do not follow a redirect of the server. By default one redirect is followed.")
-        .variable("DISABLE_REDIRECTS"),
+    .variable("DISABLE_REDIRECTS"),
     Flag::pairs(
         "header",
         "Header to send, as NAME=VALUE. May be given several times. Names that begin with X-Vault- are reserved.",
@@ -139,13 +161,8 @@ pub(crate) const HTTP_FLAGS: &[Flag] = &[
     Flag::bool("output-curl-string", "Print the request as a curl command instead of sending it."),
     Flag::bool("output-policy", "Print a policy that allows the request, instead of sending the request."),
     Flag::bool("policy-override", "Ask the server to override a soft-mandatory policy.").unlisted(true),
-    Flag::text("tls-server-name", "Name to verify in the server's certificate, instead of the host in the address.")
-        .variable("TLS_SERVER_NAME"),
-    Flag::bool(
-        "tls-skip-verify",
-        "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
-    )
-    .variable("SKIP_VERIFY"),
+    TLS_SERVER_NAME,
+    TLS_SKIP_VERIFY,
     Flag::text("unlock-key", "Key that unlocks a locked namespace.")
         .refused("there is one namespace only, and it cannot be locked"),
     Flag::duration("wrap-ttl", "Wrap the response in a single-use token with this TTL.").variable("WRAP_TTL"),

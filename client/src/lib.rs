@@ -26,7 +26,7 @@ mod config;
 pub mod environment;
 mod error;
 mod os_text;
-mod post;
+mod outside_api;
 mod request;
 mod response;
 #[cfg(feature = "test-support")]

@@ -29,7 +29,7 @@ use onrecord_value::printable::{Invisible, find_invisible};
 
 use crate::current::Current;
 use crate::host::Host;
-use crate::log_keys::LogKeys;
+use crate::log_keys::{LogKeys, Moment};
 use crate::settings::{AuditSettings, EnableRequest};
 use kept::Kept;
 use opening::{Origin, Prepared};
@@ -247,6 +247,9 @@ impl Devices {
         if table.len() <= minimum {
             return Err(DevicesError::Needed(minimum));
         }
+        // It may be enabled again, when another key signs.
+        let clock = self.host.clock.monotonic();
+        self.log_keys.keep_heads(broker, clock, Moment::Now).await?;
         let mut batch = Batch::new();
         stored::retire(&self.view, &mut batch, device, now)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;

@@ -4,7 +4,6 @@
 use std::error::Error;
 
 use crate::engine::unsealed::Unsealed;
-use crate::log_keys;
 use crate::place;
 use crate::quotas;
 
@@ -36,9 +35,8 @@ impl Unsealed {
                 _ => {}
             }
         } else if let Some(key) = key.strip_prefix(place::AUDIT) {
-            match key.strip_prefix(log_keys::FOLDER) {
-                Some(_) => self.log_keys.invalidate().await?,
-                None => self.devices.invalidate(&self.broker, key).await?,
+            if !self.log_keys.invalidate(key).await? {
+                self.devices.invalidate(&self.broker, key).await?;
             }
         } else if let Some(name) = key.strip_prefix(place::POLICY) {
             self.policies.invalidate(name).await?;

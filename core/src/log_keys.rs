@@ -1,15 +1,19 @@
 //! The key with which the checkpoints of audit logs are signed, and the keys before it. The private key is kept behind the
 //! barrier (`log-key/seed`, beside the public facts of all keys at `log-key/keys`), and is in memory while the server is
-//! unsealed.
+//! unsealed. Beside the keys, what is remembered of the trees (`heads`).
 //! Never in it: trees and checkpoints (`onrecord-audit`, `onrecord-evidence`), endpoints (`engine::sys`).
 
+mod heads;
 mod origin;
 mod signer;
 mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use onrecord_audit::Broker;
+use onrecord_audit::evidence::DeviceEvidence;
 use onrecord_evidence::{Ed25519Key, KeyError, Note, SEED_LENGTH, SignError, Signer, VerifierKey};
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -18,8 +22,10 @@ use zeroize::Zeroizing;
 
 use crate::current::Current;
 
+use heads::Heads;
+pub(crate) use heads::Moment;
 pub use origin::check_origin;
-pub(crate) use stored::{FOLDER, LogKey};
+pub(crate) use stored::LogKey;
 
 /// The first line of the text that one key signs for the next, below the name of the server.
 const ROTATION: &str = "rotation of the key of audit logs";
@@ -31,6 +37,8 @@ pub(crate) struct LogKeys {
     /// What the origins of all devices begin with.
     server: String,
     state: Current<State>,
+    /// What is remembered of the trees.
+    heads: Heads,
     forgotten: AtomicBool,
     /// Held while a key takes the place of another.
     gate: tokio::sync::Mutex<()>,
@@ -105,8 +113,9 @@ impl LogKeys {
         };
         let private = Some(Private::new(Ed25519Key::from_seed(&*seed)?, None));
         let state = Current::new(State { private, keys });
+        let heads = Heads::load(&view).await?;
         let (forgotten, gate) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Ok(Self { view, entropy, server, state, forgotten, gate })
+        Ok(Self { view, entropy, server, state, heads, forgotten, gate })
     }
 
     /// What the origins of all devices begin with. Keys sign under this name what concerns the server.
@@ -153,13 +162,52 @@ impl LogKeys {
         Ok(Rotated { old: old_verifier, new: new_verifier, note })
     }
 
-    /// Reads the keys again: another process has rotated them.
-    pub(crate) async fn invalidate(&self) -> Result<(), LogKeysError> {
+    /// Keeps what is to be remembered of the trees of the devices. To be called about every half second, before a device
+    /// is disabled, and at a seal. `now` is of the clock that only goes forward.
+    pub(crate) async fn keep_heads(
+        &self,
+        broker: &Broker,
+        now: Duration,
+        moment: Moment,
+    ) -> Result<(), BarrierError> {
+        if self.heads.keep(&self.view, broker, now, moment).await? {
+            self.drop_previous(broker).await;
+        }
+        Ok(())
+    }
+
+    /// Drops the key before the one in use once every device has a checkpoint of the new one.
+    async fn drop_previous(&self, broker: &Broker) {
         let _gate = self.gate.lock().await;
-        let Some((seed, keys)) = stored::load(&self.view).await? else { return Ok(()) };
+        let state = self.state.get();
+        let Some(private) = state.private.as_ref().filter(|private| private.previous.is_some()) else {
+            return;
+        };
+        let in_use = private.current.public_key();
+        let signed = |(_, evidence): &(_, Arc<DeviceEvidence>)| {
+            evidence.head(false).is_none_or(|head| head.key.is_none_or(|key| *key.key() == in_use))
+        };
+        if broker.evidence().iter().all(signed) {
+            let private = Some(Private { current: Arc::clone(&private.current), previous: None });
+            self.set(State { private, keys: state.keys.clone() });
+        }
+    }
+
+    /// Reads what another process has changed: the keys, or what is remembered of trees. `key` is below the devices' own
+    /// prefix. False: it is none of these.
+    pub(crate) async fn invalidate(&self, key: &str) -> Result<bool, LogKeysError> {
+        if key.starts_with(heads::FOLDER) {
+            self.heads.invalidate(&self.view).await?;
+            return Ok(true);
+        }
+        if !key.starts_with(stored::FOLDER) {
+            return Ok(false);
+        }
+        let _gate = self.gate.lock().await;
+        let Some((seed, keys)) = stored::load(&self.view).await? else { return Ok(true) };
         let private = Some(Private::new(Ed25519Key::from_seed(&*seed)?, None));
         self.set(State { private, keys });
-        Ok(())
+        Ok(true)
     }
 
     fn set(&self, state: State) {

@@ -1,8 +1,10 @@
 //! The token store: the only reader and writer of tokens, their accessors and their family links.
 //! Never in it: endpoints and their texts (`engine::token`), or what a policy says.
 //!
-//! A batch token is not stored: its facts are in its text (`batch`). All others are: a token is stored under an HMAC of its text, because key names are clear: `token/id/NAME`. Beside it, in the same
-//! batch, are `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) and, unless it is an orphan, `token/child/PARENT/NAME`.
+//! A batch token is not stored: its facts are in its text (`batch`). All others are: a token is stored under a name that an HMAC
+//! of its text leads to, because key names are clear: `token/id/NAME` (`names`). Beside it, in the same batch, are the name of
+//! its lease, `token/child/PARENT/NAME` unless it is an orphan, and `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) if its
+//! text was chosen.
 //! What is in use is kept in memory (`cached_token`), each token as one shared object, so that its revocation is one store
 //! to one flag. The rules that make a stale answer impossible (I11):
 //! * an object enters the map only if no token of its family left the map since its bytes were asked for (`cache`);
@@ -14,9 +16,12 @@ mod cache;
 mod cached_token;
 mod create;
 mod error;
+mod look_up;
+mod names;
 mod reservation;
 mod revoke;
 mod storage;
+mod sweep;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -40,6 +45,7 @@ use crate::token::Entry;
 use cache::TokenCache;
 pub use cached_token::CachedToken;
 use create::later;
+use look_up::Standing;
 use storage::{TokenStorage, settled};
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
@@ -144,6 +150,11 @@ impl Tokens {
         }
     }
 
+    /// The name that a token with this text is stored under.
+    pub fn name_of(&self, text: &str) -> Result<String, TokenError> {
+        self.0.storage.name(text)
+    }
+
     /// The live token with this text.
     pub async fn find(&self, text: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
         let found = self.0.find_text(text).await?;
@@ -152,6 +163,11 @@ impl Tokens {
 
     /// The live token with this accessor.
     pub async fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        if let Some(name) = self.0.storage.name_of_accessor(accessor)?
+            && let Some(cached) = self.0.find(&name).await?
+        {
+            return self.active(Some(cached), now).await;
+        }
         match self.0.storage.by_accessor(accessor).await? {
             Some(name) => self.named(&name, now).await,
             None => Ok(None),
@@ -281,122 +297,6 @@ fn is_elsewhere(entry: &Entry, request: &Request) -> bool {
     }
     let address = request.peer.as_ref().and_then(|peer| peer.client_address().parse().ok());
     !entry.bound_cidrs.allow(address)
-}
-
-/// What a look at a stored token says that does not bring it into memory.
-enum Standing {
-    Alive(Arc<Entry>),
-    /// Dead, and no request is on its way with it.
-    Dead,
-    /// Not there, or dead with a request still on its way.
-    Unsettled,
-    /// It cannot be read.
-    Damaged(TokenError),
-}
-
-impl TokenStore {
-    /// The token with this text, whether it is still alive or not.
-    async fn find_text(&self, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        let name = self.storage.name(text)?;
-        if batch::may_be(text) && self.cache.get(&name).is_none() {
-            // Rare, and large: on the heap.
-            return Box::pin(self.find_batch(&name, text)).await;
-        }
-        self.find(&name).await
-    }
-
-    /// The token with a text that may be that of a batch token.
-    async fn find_batch(&self, name: &str, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        match self.open_batch(name, text)? {
-            Some(entry) => self.load(name, Some(entry)).await,
-            None => self.find(name).await,
-        }
-    }
-
-    /// The token stored under `name`, from memory or storage, whether it is still alive or not.
-    async fn find(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        if let Some(cached) = self.cache.get(name) {
-            cached.touch();
-            return Ok(Some(cached));
-        }
-        // Rare, and large: on the heap.
-        Box::pin(self.load(name, None)).await
-    }
-
-    /// If a token has expired, by itself or with an ancestor, stores that its time was reached: the next process must not
-    /// find it alive, whatever its clock shows.
-    async fn keep_expired(&self, cached: &Arc<CachedToken>, now: Time) {
-        if let (Some(mark), Some(expired)) = (&self.mark, cached.expired_at(now)) {
-            // Rare, and large: on the heap.
-            Box::pin(mark.reached(expired)).await;
-        }
-    }
-
-    /// How a token stands, without bringing it into memory: for those who look at all of them.
-    async fn standing(&self, name: &str, now: Time) -> Result<Standing, TokenError> {
-        if let Some(cached) = self.cache.get(name) {
-            return Ok(match cached.is_active(now) {
-                true => Standing::Alive(cached.entry()),
-                false if cached.state().uses.holders > 0 => Standing::Unsettled,
-                false => Standing::Dead,
-            });
-        }
-        let entry = match self.storage.entry(name).await {
-            Ok(Some(entry)) => entry,
-            Ok(None) => return Ok(Standing::Unsettled),
-            Err(error @ TokenError::Damaged(_)) => {
-                tracing::warn!(%error, "a stored token is damaged");
-                return Ok(Standing::Damaged(error));
-            }
-            Err(error) => return Err(error),
-        };
-        let mut alive = !entry.exhausted && !entry.expired(now);
-        let mut ancestor = entry.parent.clone();
-        while let (true, Some(name)) = (alive, ancestor.take()) {
-            if let Some(cached) = self.cache.get(&name) {
-                alive = CachedToken::ancestors_are_valid(Some(cached), now);
-            } else if let Some(entry) = self.storage.entry(&name).await? {
-                alive = !entry.expired(now);
-                ancestor = entry.parent;
-            } else {
-                alive = false;
-            }
-        }
-        Ok(if alive { Standing::Alive(Arc::new(entry)) } else { Standing::Dead })
-    }
-
-    /// Reads a token and its ancestors into memory. A token whose family is not complete is not there. Of a batch token the
-    /// facts are given: they are not stored.
-    async fn load(&self, name: &str, batch: Option<Entry>) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        loop {
-            let mut given = batch.clone();
-            let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
-            let mut parent = None;
-            while let Some(name) = wanted.take() {
-                let ticket = match self.cache.look_up(&name) {
-                    Ok(cached) => {
-                        parent = Some(cached);
-                        break;
-                    }
-                    Err(ticket) => ticket,
-                };
-                let entry = match given.take() {
-                    Some(entry) => Some(entry),
-                    None => self.storage.entry(&name).await?,
-                };
-                match entry {
-                    Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
-                        wanted.clone_from(&entry.parent);
-                        lineage.push((entry, ticket));
-                    }
-                    _ => return Ok(None),
-                }
-            }
-            if let Some(cached) = self.cache.insert(lineage, parent) {
-                return Ok(Some(cached));
-            }
-        }
-    }
 }
 
 async fn pause() {

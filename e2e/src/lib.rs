@@ -17,7 +17,9 @@ pub mod process;
 pub mod recording_proxy;
 pub mod replay;
 pub mod shell;
+pub mod small_disk;
 pub mod strace;
+pub mod verify;
 pub mod wait;
 
 /// Says that a test was skipped, past the test harness, which keeps what a test that passes has said.

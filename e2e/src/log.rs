@@ -15,7 +15,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::binary;
-use crate::wait;
+use crate::{verify, wait};
 
 /// The paths of ceremonies.
 pub const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
@@ -167,6 +167,7 @@ pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> V
     assert_eq!(verdict.code, 0, "{verdict:?}");
     assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
     assert_eq!(verdict.doubles(), 0, "nothing is there twice: {verdict:?}");
+    verify::assert_as_written(logs);
     verdict
 }
 

@@ -296,6 +296,12 @@ impl Server {
         rustix::process::kill_process(pid, signal).expect("the process is there");
     }
 
+    /// Lets it end by a signal of which the kernel makes a core dump, and waits for its end.
+    pub fn crash(&mut self, signal: rustix::process::Signal) -> std::process::ExitStatus {
+        self.signal(signal);
+        self.child.wait().expect("it ends")
+    }
+
     /// Kills it (SIGKILL) and waits for its end.
     pub fn kill(&mut self) {
         drop(self.child.kill());

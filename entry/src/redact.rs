@@ -15,7 +15,7 @@ const KEY_BYTES: usize = 256;
 
 /// The shortest run of token characters after `hvs.`, `hvb.` or `hvr.` that looks like a token.
 const NEW_TOKEN_RUN: usize = 20;
-/// The shortest run after `s.`, `b.` or `r.`: a service token has exactly 24 letters and digits.
+/// The shortest run after `s.`, `b.` or `r.`: a service token has 28 letters and digits, or 24 if an older version made it.
 const TOKEN_RUN: usize = 24;
 /// A shorter text cannot hold anything that looks like a token.
 const LOOKALIKE_MIN: usize = 4 + NEW_TOKEN_RUN;

@@ -155,7 +155,12 @@ impl Keyring {
     /// HMAC-SHA-256 of a name under a key of this keyring, as 64 hex digits: what a token or an accessor is
     /// stored under. Stable for the life of the store, rotations included.
     pub fn hash_name(&self, name: &str) -> String {
-        const_hex::encode(self.names.mac(&[name.as_bytes()]))
+        const_hex::encode(self.mac_name(&[name.as_bytes()]))
+    }
+
+    /// As [`Keyring::hash_name`], of the parts of a name put together, in bytes.
+    pub fn mac_name(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.names.mac(parts)
     }
 
     /// The key of the digests of what is stored; `None` if the keyring was made before there were any.

@@ -43,6 +43,8 @@ struct Known {
     last: Option<Note>,
     /// After a failed submission: for how long it rests, and until when.
     rest: Option<(Duration, Instant)>,
+    /// Cloned by a thread that reads the files of the tree.
+    reading: Arc<()>,
 }
 
 /// Has the checkpoints of all logs cosigned, for as long as the server runs.
@@ -65,13 +67,14 @@ pub(crate) async fn run(core: Core, witness: WitnessConfig) {
                 continue;
             }
             let Some(reader) = log.evidence.reader() else { continue };
-            let asked = Log { reader: Arc::new(reader), origin: log.evidence.origin().to_owned() };
+            let (origin, reading) = (log.evidence.origin().to_owned(), Arc::clone(&known.reading));
+            let asked = Log { reader: Arc::new(reader), origin, reading };
             match submit(&client, &witness, &asked, known.last.clone()).await {
                 Ok(None) => known.rest = None,
                 Ok(Some((note, size))) => {
                     let kept =
                         log.evidence.keep_beside(&cosigned(&witness.name), note.to_string().into_bytes());
-                    *known = Known { last: Some(note), rest: None };
+                    (known.last, known.rest) = (Some(note), None);
                     core.witnesses().cosigned(&log.path, &witness.name, size, core.now());
                     if !kept {
                         let error = "the cosigned checkpoint could not be kept beside the tree".to_owned();
@@ -116,6 +119,16 @@ fn report(core: &Core, witness: &WitnessConfig, path: &str, failure: Failure, is
 struct Log {
     reader: Arc<dyn StoreReader + Send + Sync>,
     origin: String,
+    /// See [`Known`].
+    reading: Arc<()>,
+}
+
+impl Log {
+    /// Whether a thread still hangs in the files: another one would hang as well, and threads are few.
+    fn hangs(&self) -> bool {
+        // That of the task, and this one.
+        Arc::strong_count(&self.reading) > 2
+    }
 }
 
 /// Submits the newest checkpoint of a log, if the witness has not cosigned it yet. The checkpoint with its cosignature, and
@@ -128,12 +141,20 @@ async fn submit(
 ) -> Result<Option<(Note, u64)>, Failure> {
     let mut old = None;
     for _ in 0..ATTEMPTS {
-        let (reader, origin) = (Arc::clone(&log.reader), log.origin.clone());
+        let hangs = || Failure::Unavailable("the folder of the tree hangs".to_owned());
+        if log.hangs() {
+            return Err(hangs());
+        }
+        let (reader, origin, reading) =
+            (Arc::clone(&log.reader), log.origin.clone(), Arc::clone(&log.reading));
         let (file, last) = (cosigned(&witness.name), last.clone());
-        let prepare = move || Submission::prepare(&*reader, &file, last, &origin, old);
+        let prepare = move || {
+            let prepared = Submission::prepare(&*reader, &file, last, &origin, old);
+            drop(reading);
+            prepared
+        };
         let prepared = run_with_timeout(FILES_TIMEOUT, prepare).await;
-        let hangs = || Err(Failure::Unavailable("the folder of the tree hangs".to_owned()));
-        let Some(submission) = prepared.unwrap_or_else(hangs)? else { return Ok(None) };
+        let Some(submission) = prepared.unwrap_or_else(|| Err(hangs()))? else { return Ok(None) };
         let answer = client.post_outside_api("add-checkpoint", submission.body().into_bytes()).await;
         let answer = answer.map_err(|error| Failure::Unavailable(error.to_string()))?;
         match submission.judge(answer.status, &answer.body, &witness.key)? {

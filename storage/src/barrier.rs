@@ -206,6 +206,11 @@ impl Barrier {
         Ok(self.unsealed()?.keyring.hash_name(name))
     }
 
+    /// As [`Barrier::hash_name`], of the parts of a name put together, in bytes.
+    pub fn mac_name(&self, parts: &[&[u8]]) -> Result<[u8; 32], StoreError> {
+        Ok(self.unsealed()?.keyring.mac_name(parts))
+    }
+
     /// Encrypts bytes that leave the store. They open for the same purpose alone, and only as they are.
     pub fn seal_outside(&self, purpose: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.encrypt(&outside(purpose), bytes)

@@ -15,33 +15,39 @@ mod locate;
 mod lookup;
 mod proof;
 mod report;
+mod signatures;
 mod snapshot;
+mod source;
 mod times;
 mod tree_check;
+mod tree_events;
 mod tree_folder;
+mod vouched_later;
 mod walk;
 
 use std::io;
-use std::path::Path;
 
-use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
+use onrecord_evidence::{StoreReader, VerifierKey};
 
+use crate::Sample;
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
-use declared::Declared;
 use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
-use line_hashes::LineHashes;
-use locate::{FIRST_LINES, Probe, Start, search};
+use locate::Probe;
+use signatures::{Keys, check_origins, kept_notes, witnesses};
 use snapshot::Snapshot;
+use source::Source;
+use times::Era;
 use tree_check::{TreeCheck, check_tree};
-use walk::{Track, Walk};
+use walk::Walk;
 
 pub use kept::{KeptCheckpoint, KeptNote, RootState};
 pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
 pub use report::{
-    Finding, FindingKind, Signature, TreeReport, Verdict, Verification, VerifiedSource, WitnessReport,
+    Finding, FindingKind, Signature, TreeReport, Verdict, Verification, VerifiedSource, VouchedLater,
+    WitnessReport,
 };
 pub use tree_folder::TreeFolder;
 
@@ -53,8 +59,12 @@ const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
 pub struct VerifyOptions {
     /// How many examples of each finding are kept. Counts are exact. Default 10.
     pub examples: usize,
+    /// The name of the log that is to be verified. Without it the keys must be of one origin.
+    pub origin: Option<String>,
     /// Keys of the server, got from the server and not from beside the log. One of the tree's origin must have signed.
     pub keys: Vec<VerifierKey>,
+    /// Keys that were retired: they vouch for checkpoints that were kept, and not for that of the tree.
+    pub retired: Vec<VerifierKey>,
     /// Keys of witnesses: each must have cosigned.
     pub witnesses: Vec<VerifierKey>,
     /// Checkpoints that were kept: the tree must still have their roots.
@@ -68,19 +78,24 @@ pub struct VerifyOptions {
     pub first_leaf: u64,
     /// Findings that are reported and do not count.
     pub allowed: Vec<FindingKind>,
+    /// Lines that a start added to the tree later count as a difference.
+    pub strict: bool,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
         Self {
             examples: 10,
+            origin: None,
             keys: Vec::new(),
+            retired: Vec::new(),
             witnesses: Vec::new(),
             kept: Vec::new(),
             cosigned: Vec::new(),
             anchors: Vec::new(),
             first_leaf: 0,
             allowed: Vec::new(),
+            strict: false,
         }
     }
 }
@@ -101,9 +116,23 @@ pub enum VerifyError {
     /// There is no tree.
     #[error("there is no tree: it has no checkpoint")]
     NoTree,
-    /// The checkpoint of the tree cannot be read.
+    /// The checkpoint of the tree is not one.
     #[error("the checkpoint of the tree cannot be read: {0}")]
     Checkpoint(String),
+    /// The tree cannot be read at the moment.
+    #[error("the checkpoint of the tree cannot be read: {0}")]
+    Unreadable(String),
+    /// The keys are of several logs.
+    #[error(
+        "the keys are of several logs, and it was not said which one is to be verified: {}. The tree says that it is of {tree}",
+        .origins.join(", ")
+    )]
+    Origins {
+        /// The origins of the keys.
+        origins: Vec<String>,
+        /// The origin of the tree.
+        tree: String,
+    },
     /// A kept checkpoint cannot be used.
     #[error("{name} cannot be compared with the tree: {error}")]
     Kept {
@@ -112,6 +141,13 @@ pub enum VerifyError {
         /// Why.
         error: String,
     },
+}
+
+impl VerifyError {
+    /// Whether a log whose device keeps a tree would not be so: somebody removed the tree or its checkpoint.
+    pub const fn is_finding(&self) -> bool {
+        matches!(self, Self::NoTree | Self::Checkpoint(_))
+    }
 }
 
 /// Verifies logs of one device, in any order, with the tree of the device.
@@ -125,20 +161,20 @@ pub fn verify(
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Verification, VerifyError> {
     let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
-    let anchors: Vec<AnchorLog> =
-        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
     let tree = Snapshot::take(tree)?;
     let origin = &tree.checkpoint.origin;
-    let given = options.keys.len();
-    let keys: Vec<VerifierKey> = options.keys.into_iter().filter(|key| key.name() == origin).collect();
+    check_origins(&options, origin)?;
+    let other_than = options.origin.filter(|wanted| wanted != origin);
+    let anchors: Vec<AnchorLog> =
+        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
+    let keys = Keys::new(options.keys, options.retired, origin);
+    let notes = kept_notes(options.cosigned, options.kept, &options.witnesses, origin);
     let mut kept = KeptRoots::default();
-    let is_cosigned = |kept: &KeptNote| {
-        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
-            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
-    };
-    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
-    kept.add_notes(&notes, origin, &keys)?;
-    kept.add_logs(&anchors, origin)?;
+    // What was kept of the log that was meant says nothing of another one.
+    if other_than.is_none() {
+        kept.add_notes(&notes, origin, &keys.all())?;
+        kept.add_logs(&anchors, origin)?;
+    }
     kept.sort();
 
     let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
@@ -159,30 +195,31 @@ pub fn verify(
         tracks.push(source.walk(at, probe.start(at), &mut walk, progress)?);
     }
     let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-    let declared =
-        Declared::read(&mut walk, &sources.iter().map(|source| source.input.as_ref()).collect::<Vec<_>>());
-    let bounds = Bounds { first_leaf: options.first_leaf, size, examples: options.examples };
-    let mut findings = classify(&mut walk, &names, &tracks, &declared, &bounds);
+    let reports: Vec<VerifiedSource> =
+        sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect();
+    let foreign = if size > 0 { foreign(&sources, &reports, size) } else { Vec::new() };
+    let vouched_later = vouched_later::vouched_later(&walk, &names, options.examples);
+    let bounds =
+        Bounds { first_leaf: options.first_leaf, size, examples: options.examples, foreign: &foreign };
+    let mut findings = classify(&mut walk, &names, &tracks, &bounds);
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
     let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
-    kept::check_signatures(&mut kept_wrong.first, again, &keys);
+    kept::check_signatures(&mut kept_wrong.first, again, &keys.all());
     let changed = walk.leaves.changed();
-    let TreeCheck { mut contradictions, root, .. } = checked;
-    if let Some((count, text)) = changed {
-        contradictions.count += count - 1;
-        contradictions.add(options.examples, || text);
-    }
+    let TreeCheck { contradictions, root, .. } = checked;
+    let contradictions = with_changes(contradictions, changed, options.examples);
     let checkpoint = &tree.checkpoint;
     Ok(Verification {
-        sources: sources.iter().zip(&tracks).map(|(source, track)| source.report(track)).collect(),
+        sources: reports,
         tree: TreeReport {
             origin: checkpoint.origin.clone(),
+            other_than,
             size,
             root: checkpoint.root.to_base64(),
             root_holds: root == Some(checkpoint.root),
-            signature: signature(&tree.note, &keys, given),
+            signature: keys.signature(&tree.note),
             witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
             contradictions,
             kept: count,
@@ -190,144 +227,39 @@ pub fn verify(
             kept_wrong,
         },
         findings,
+        vouched_later,
+        strict: options.strict,
         first_leaf: options.first_leaf,
         allowed: options.allowed,
     })
 }
 
-/// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
-fn signature(note: &Note, keys: &[VerifierKey], given: usize) -> Signature {
-    let signers: Vec<String> =
-        note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
-    let signers = signers.join(", ");
-    if given == 0 {
-        return Signature::NotChecked { signers };
-    }
-    match Checkpoint::verify(note, keys) {
-        Ok(_) => Signature::Holds,
-        Err(_) if keys.is_empty() => {
-            Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
-        }
-        Err(error) => Signature::Wrong { why: error.to_string() },
-    }
-}
-
-/// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
-fn witnesses(
-    tree: &Snapshot<'_>,
-    witnesses: &[VerifierKey],
-    notes: &[KeptNote],
-    kept: &KeptRoots,
-) -> Vec<WitnessReport> {
-    let agreed = notes.iter().map(|kept| &kept.note).filter(|note| kept.agrees(note));
-    let notes: Vec<&Note> = std::iter::once(&tree.note).chain(agreed).collect();
-    let report = |key: &VerifierKey| {
-        let mut report = WitnessReport { name: key.name().to_owned(), cosigned: None, wrong: None };
-        for note in &notes {
-            let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
-            match note.cosignatures(std::slice::from_ref(key)) {
-                Ok(found) => {
-                    let newest = found.iter().map(|cosigned| (size, cosigned.time)).max();
-                    report.cosigned = report.cosigned.max(newest);
-                }
-                Err(error) => report.wrong = Some(error.to_string()),
-            }
-        }
-        report
+/// The sources of which no line is in the tree, and when each was written: before the one that has the first leaf, as a file from
+/// before the tree; after the one that has the last leaf, as a file that was begun since the checkpoint; or neither.
+fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(usize, Era)> {
+    let input = |is_it: &dyn Fn(&VerifiedSource) -> bool| {
+        let found = sources.iter().zip(reports).find(|(_, report)| is_it(report));
+        found.and_then(|(source, _)| source.input.as_ref())
     };
-    witnesses.iter().map(report).collect()
+    let (mut era, last) = (Vec::new(), size.checked_sub(1));
+    for (at, (source, _)) in sources.iter().zip(reports).enumerate().filter(|(_, (_, one))| one.is_foreign())
+    {
+        let first = input(&|report| report.first_leaf == Some(0));
+        let last = input(&|report| report.last_leaf.is_some() && report.last_leaf == last);
+        era.push((at, times::era(source.input.as_ref(), first, last)));
+    }
+    era
 }
 
-/// A source while it is verified.
-struct Source {
-    name: String,
-    /// A file is opened as often as needed.
-    input: Option<Input>,
-    /// A stream is read once.
-    stream: Option<LineHashes>,
-}
-
-/// Whether a file has the name that a device gives to a torn end; the folder's name does not count.
-fn is_torn_aside(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().contains(".torn-"))
-}
-
-impl Source {
-    fn new(input: Input) -> Self {
-        Self { name: input.name().to_owned(), input: Some(input), stream: None }
+/// The contradictions within a tree, and those parts of it that changed while it was read.
+fn with_changes(
+    mut contradictions: Sample<String>,
+    changed: Option<(u64, String)>,
+    examples: usize,
+) -> Sample<String> {
+    if let Some((count, text)) = changed {
+        contradictions.count += count - 1;
+        contradictions.add(examples, || text);
     }
-
-    fn open(&mut self) -> Result<LineHashes, VerifyError> {
-        if let Some(stream) = self.stream.take() {
-            return Ok(stream);
-        }
-        let input = match self.input.as_ref().and_then(Input::again) {
-            Some(file) => file,
-            None => self.input.take().unwrap_or_else(|| Input::stream(&self.name, io::empty())),
-        };
-        LineHashes::open(input).map_err(|error| VerifyError::Input { name: self.name.clone(), error })
-    }
-
-    /// Has its first lines searched for.
-    fn probe(&mut self, at: usize, probe: &mut Probe) -> Result<(), VerifyError> {
-        let mut lines = self.open()?;
-        for (line, hash) in (0..).zip(&lines.ahead(FIRST_LINES)) {
-            probe.add(at, line, *hash);
-        }
-        self.keep(lines);
-        Ok(())
-    }
-
-    fn keep(&mut self, lines: LineHashes) {
-        if self.input.is_none() {
-            self.stream = Some(lines);
-        }
-    }
-
-    fn walk(
-        &mut self,
-        at: usize,
-        start: Option<Start>,
-        walk: &mut Walk<'_>,
-        progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Track, VerifyError> {
-        let mut lines = self.open()?;
-        let is_stream = self.input.is_none();
-        let start = match start {
-            Some(start) => start,
-            None => match search(&mut lines, &mut walk.leaves, is_stream) {
-                Some(start) => {
-                    if !is_stream {
-                        lines = self.open()?;
-                    }
-                    start
-                }
-                None => {
-                    while lines.pop().is_some() {}
-                    let error = lines.error.take().map(|error| error.to_string());
-                    return Ok(Track { lines: lines.passed(), error, ..Track::default() });
-                }
-            },
-        };
-        let mut reported = 0;
-        let name = &self.name;
-        Ok(walk.source(at, &mut lines, start, &mut |lines| {
-            let (read, total) = lines.bytes();
-            if read >= reported + PROGRESS_STEP {
-                reported = read;
-                progress(&Progress { source: name, read, total });
-            }
-        }))
-    }
-
-    fn report(&self, track: &Track) -> VerifiedSource {
-        VerifiedSource {
-            name: self.name.clone(),
-            lines: track.lines,
-            covered: track.covered,
-            first_leaf: track.first,
-            last_leaf: track.last,
-            torn_aside: track.lines <= 1 && is_torn_aside(&self.name),
-        }
-    }
+    contradictions
 }

@@ -9,8 +9,10 @@
 )]
 
 mod verify {
+    mod events;
     mod forgeries;
     pub(crate) mod kit;
+    mod origins;
     mod rewritten;
     mod trees;
 }

@@ -141,6 +141,8 @@ impl FileDevice {
         if !self.claim.take(open.id) {
             return Err(DeviceError::InUse { path: Arc::from(self.path()) });
         }
+        // The device before it may have written until it let the file go.
+        open.measure().map_err(|errno| self.error("fstat", errno))?;
         open.settle_mode(&self.options)?;
         // What another device is writing at this moment looks torn, and must not be cut off.
         if self.claim.is_alone()

@@ -4,19 +4,27 @@
 
 use std::io;
 
-use onrecord_evidence::{Checkpoint, Store as _, TreeLog, remove_outdated};
+use onrecord_evidence::{Checkpoint, Hash, Note, Store as _, TreeLog, VerifierKey, remove_outdated};
 
+use super::head::TreeHead;
 use super::notice::{TreeEvent, TreeNotice};
 use super::state::{self, State};
 use super::worker::Worker;
 use super::{CheckpointFailed, SignedCheckpoint};
+
+fn failed(error: &io::Error) -> String {
+    format!("the folder of the tree cannot be written: {error}")
+}
 
 impl Worker {
     /// Covers all entries by a checkpoint. `ends`: the devices have ended in order.
     pub(super) fn checkpoint(&mut self, ends: bool) -> Result<(), CheckpointFailed> {
         match self.try_checkpoint(ends) {
             Ok(true) => {
-                self.keeper.note_error(None, self.clock.now());
+                // What others keep in the folder holds up no checkpoint.
+                let kept = self.write_extras();
+                let error = kept.err().map(|error| failed(&error));
+                self.keeper.note_error(error, self.clock.now());
                 Ok(())
             }
             Ok(false) => Err(CheckpointFailed::Empty),
@@ -29,16 +37,13 @@ impl Worker {
 
     /// False: the tree has no entries.
     fn try_checkpoint(&mut self, ends: bool) -> Result<bool, String> {
-        let failed = |error: io::Error| format!("the folder of the tree cannot be written: {error}");
+        let failed = |error: io::Error| failed(&error);
         if !self.store.folder.with(|folder| folder.is_in_place()).map_err(failed)? {
             self.begin_again().map_err(failed)?;
         }
         let size = self.log.size();
         if size == 0 {
             return Ok(false);
-        }
-        for (name, bytes) in self.keeper.take_extras() {
-            self.store.write(&name, &bytes).map_err(failed)?;
         }
         if self.signed == Some(size) && !ends {
             return Ok(true);
@@ -61,6 +66,18 @@ impl Worker {
         Ok(true)
     }
 
+    /// Writes what others keep in the folder. What cannot be written is tried again with the next checkpoint.
+    fn write_extras(&mut self) -> io::Result<()> {
+        let mut written = Ok(());
+        for (name, bytes) in self.keeper.take_extras() {
+            if let Err(error) = self.store.write(&name, &bytes) {
+                written = Err(io::Error::new(error.kind(), format!("{name}: {error}")));
+                self.keeper.put_back_extra(name, bytes);
+            }
+        }
+        written
+    }
+
     fn note_checkpoint(&mut self, signed: &SignedCheckpoint) {
         let size = signed.checkpoint.size;
         for old in std::mem::take(&mut self.flushed).into_iter().filter(|old| *old != size) {
@@ -75,11 +92,36 @@ impl Worker {
             self.named = self.mark.write(&self.file.file);
         }
         self.keeper.publish(Some(signed.clone()));
+        self.publish_head();
         if std::mem::take(&mut self.news)
             && let Some(sink) = self.keeper.sink()
         {
             sink(signed);
         }
+    }
+
+    /// What is to be remembered of the tree as its last checkpoint has it.
+    pub(super) fn publish_head(&self) {
+        let newest = self.keeper.newest();
+        let (size, root) = newest
+            .as_ref()
+            .map_or((0, Hash::empty()), |signed| (signed.checkpoint.size, signed.checkpoint.root));
+        self.keeper.publish_head(TreeHead {
+            folder: self.keeper.path().to_owned(),
+            size,
+            root,
+            key: newest.and_then(|signed| self.key_of(&signed)),
+            inode: self.file.id.ino,
+            offset: self.covered_at_checkpoint,
+            ended: false,
+        });
+    }
+
+    /// The newest key of the signer that has signed a checkpoint.
+    fn key_of(&self, signed: &SignedCheckpoint) -> Option<VerifierKey> {
+        let note = Note::parse(&signed.note).ok()?;
+        let keys = self.keeper.signer().verifiers(&self.config.origin);
+        keys.into_iter().find(|key| note.signatures.iter().any(|signature| key.made(signature)))
     }
 
     fn write_state(&mut self, ended: bool) -> io::Result<()> {
@@ -120,6 +162,7 @@ impl Worker {
         self.mark.covered = false;
         self.named = self.mark.write(&self.file.file);
         self.keeper.publish(None);
+        self.publish_head();
         self.keeper.note_size(self.log.size());
         self.keeper
             .add_notice(TreeNotice { root, kept_as, ..TreeNotice::new(TreeEvent::Removed, size, 0) }, now);

@@ -16,6 +16,8 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(super) const CHUNK: usize = 128 * 1024;
 /// So many chunks that were read are kept to be filled again.
 const SPARE_MAX: usize = 8;
+/// How many files wait at most: each is open. The lines of further ones are lost to the tree.
+const FILES_MAX: usize = 64;
 /// How many digests wait at most: those of lines for which there was no room.
 const DIGESTS_MAX: usize = 2_000_000;
 
@@ -26,6 +28,8 @@ pub(super) struct OpenedFile {
     pub(super) id: FileId,
     /// Where it ended when it was opened.
     pub(super) end: u64,
+    /// Its permissions.
+    pub(super) mode: u32,
     /// It was not there before it was opened.
     pub(super) created: bool,
     /// The inode of the file before it; 0 for none.
@@ -69,6 +73,8 @@ pub(super) struct Feed {
     pub(super) lines: u64,
     digests: usize,
     files: usize,
+    /// The file that there was no room for.
+    left_out: Option<FileId>,
 }
 
 impl Feed {
@@ -76,7 +82,9 @@ impl Feed {
     pub(super) fn replace(&mut self, mut read: Self) -> Self {
         read.spare.append(&mut self.spare);
         read.spare.truncate(SPARE_MAX);
-        std::mem::replace(self, Self { spare: read.spare, ..Self::default() })
+        // The tree does not know of that file, whenever its lines come.
+        let left_out = self.left_out;
+        std::mem::replace(self, Self { spare: read.spare, left_out, ..Self::default() })
     }
 
     /// Empties one that was read.
@@ -113,6 +121,11 @@ impl Feed {
     }
 
     pub(super) fn add_file(&mut self, file: OpenedFile) {
+        if self.files >= FILES_MAX {
+            self.left_out = Some(file.id);
+            return;
+        }
+        self.left_out = None;
         self.files += 1;
         self.records.push(Record::File(Box::new(file)));
     }
@@ -121,11 +134,19 @@ impl Feed {
     pub(super) fn add(&mut self, file: FileId, start: u64, text: &[u8], lines: u64) {
         self.lines += lines;
         let end = start + text.len() as u64;
-        if self.has_room(text.len()) {
+        if self.left_out == Some(file) {
+            self.lose(file, end, lines);
+        } else if self.has_room(text.len()) {
             self.add_bytes(file, start, end, text);
         } else if self.digests < DIGESTS_MAX {
             self.add_digests(file, start, end, text);
-        } else if let Some(Record::Lost { file: last, end: to, lines: lost }) = self.records.last_mut()
+        } else {
+            self.lose(file, end, lines);
+        }
+    }
+
+    fn lose(&mut self, file: FileId, end: u64, lines: u64) {
+        if let Some(Record::Lost { file: last, end: to, lines: lost }) = self.records.last_mut()
             && *last == file
         {
             (*to, *lost) = (end, *lost + lines);
@@ -272,6 +293,33 @@ mod tests {
         assert_eq!(lengths(&feed.replace(read)), [5]);
         add(&mut feed, 6);
         assert_eq!((feed.spare.len(), lengths(&feed)), (2, vec![6]), "what was read before is filled");
+    }
+
+    #[test]
+    fn only_so_many_files_stay_open_and_lines_of_others_are_counted() {
+        let mut feed = Feed::default();
+        let id = |ino| FileId { dev: 1, ino };
+        let opened = |ino| {
+            let file = tempfile::tempfile().unwrap();
+            OpenedFile { file, id: id(ino), end: 0, mode: 0o600, created: true, previous: 0 }
+        };
+        for ino in 0..=FILES_MAX as u64 + 1 {
+            feed.add_file(opened(ino));
+            feed.add(id(ino), 0, b"a\n", 1);
+        }
+        let files =
+            |feed: &Feed| feed.records.iter().filter(|record| matches!(record, Record::File(_))).count();
+        assert_eq!(files(&feed), FILES_MAX);
+        let left_out = id(FILES_MAX as u64 + 1);
+        assert!(
+            matches!(feed.records.last(), Some(Record::Lost { lines: 1, file, .. }) if *file == left_out)
+        );
+        drop(feed.replace(Feed::default()));
+        feed.add(left_out, 2, b"b\n", 1);
+        assert!(matches!(feed.records[..], [Record::Lost { lines: 1, .. }]), "its beginning is not known");
+        feed.add_file(opened(1000));
+        feed.add(id(1000), 0, b"a\n", 1);
+        assert!(matches!(feed.records.last(), Some(Record::Lines { .. })));
     }
 
     #[test]

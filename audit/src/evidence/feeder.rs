@@ -2,6 +2,7 @@
 //! Never in it: hashing, the folder.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,18 +47,24 @@ impl Feeder {
     pub(crate) fn opened(&mut self, opened: FileHandle<'_>) {
         self.fragment.clear();
         self.file = None;
-        let Some((key, file)) = key_and_file(&opened) else {
-            self.leave();
-            return;
+        let (key, file) = match key_and_file(&opened) {
+            Ok(found) => found,
+            Err(error) => {
+                self.leave();
+                self.evidence.fail(&error);
+                return;
+            }
         };
         if let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.is_at(&key)) {
             keeper.add_file(file);
         } else {
             self.leave();
             let folder = path_of(opened.path);
-            let directory = opened.directory.try_clone().ok();
-            self.keeper =
-                directory.and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
+            let joined = opened
+                .directory
+                .try_clone()
+                .and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
+            self.keeper = joined.map_err(|error| self.evidence.fail(&error)).ok();
             lock(&self.evidence.keeper).clone_from(&self.keeper);
         }
         self.file = Some(opened.id);
@@ -113,12 +120,13 @@ impl Drop for Feeder {
     }
 }
 
-fn key_and_file(opened: &FileHandle<'_>) -> Option<(FolderKey, OpenedFile)> {
-    let name = opened.path.file_name()?;
-    let directory = FileId::of(&rustix::fs::fstat(opened.directory).ok()?);
+fn key_and_file(opened: &FileHandle<'_>) -> io::Result<(FolderKey, OpenedFile)> {
+    let name = opened.path.file_name().unwrap_or_default();
+    let directory = FileId::of(&rustix::fs::fstat(opened.directory)?);
     let FileHandle { id, end, created, .. } = *opened;
-    let file = OpenedFile { file: opened.file.try_clone().ok()?, id, end, created, previous: 0 };
-    Some((FolderKey::new(directory, name), file))
+    let mode = rustix::fs::fstat(opened.file)?.st_mode;
+    let file = OpenedFile { file: opened.file.try_clone()?, id, end, mode, created, previous: 0 };
+    Ok((FolderKey::new(directory, name), file))
 }
 
 /// Notes in a file that is new to the tree which one was before it.

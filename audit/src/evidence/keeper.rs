@@ -2,10 +2,13 @@
 //! Devices that write to one file at a time share it: one that takes the place of another, which still finishes.
 //! Never in it: hashing, IO.
 
+mod thread;
+
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,13 +18,14 @@ use onrecord_value::Time;
 use super::feed::{Feed, OpenedFile};
 use super::feeder::note_previous;
 use super::folder::{FolderReader, Place};
+use super::head::TreeHead;
 use super::notice::TreeNotice;
 use super::worker::Worker;
 use super::{CheckpointFailed, DeviceEvidence, EXTRAS_MAX, EvidenceStatus, SignedCheckpoint, Sink, lock};
 use crate::device::FileId;
 
 /// How many events wait to be put on record.
-const NOTICES_MAX: usize = 16;
+const NOTICES_MAX: usize = 1024;
 /// How long the end of a device waits for the last checkpoint.
 const END_WAIT: Duration = Duration::from_secs(1);
 
@@ -85,6 +89,7 @@ struct Published {
     lost: u64,
     error: Option<(String, Time)>,
     contradiction: Option<(TreeNotice, Time)>,
+    head: Option<TreeHead>,
 }
 
 /// What the thread is to do next.
@@ -98,14 +103,14 @@ pub(super) struct Round {
 }
 
 impl Keeper {
-    /// The keeper of a folder: the one that there is, or a new one with a thread. `None` if there is no thread to be had.
+    /// The keeper of a folder: the one that there is, or a new one with a thread; an error if there is no thread to be had.
     pub(super) fn join(
         evidence: &DeviceEvidence,
         key: FolderKey,
         directory: OwnedFd,
         path: PathBuf,
         file: OpenedFile,
-    ) -> Option<Arc<Self>> {
+    ) -> io::Result<Arc<Self>> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
         let same = |keeper: &&Arc<Self>| {
@@ -120,7 +125,7 @@ impl Keeper {
             drop(keepers);
             *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
             found.add_file(file);
-            return Some(found);
+            return Ok(found);
         }
         let before = keepers.iter().rev().find(|keeper| keeper.key == key).cloned();
         let place = Arc::new(Place::beside(directory, &key.name));
@@ -151,9 +156,9 @@ impl Keeper {
         });
         let worker = Worker::new(&keeper, &evidence.config, &evidence.clock, place, file);
         let name = "audit-evidence".to_owned();
-        std::thread::Builder::new().name(name).spawn(move || worker.run(before)).ok()?;
+        std::thread::Builder::new().name(name).spawn(move || worker.run(before))?;
         keepers.push(Arc::clone(&keeper));
-        Some(keeper)
+        Ok(keeper)
     }
 
     pub(super) fn is_at(&self, key: &FolderKey) -> bool {
@@ -220,6 +225,23 @@ impl Keeper {
         lock(&self.published).checkpoint.clone()
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is to be remembered of the tree. `ends`: nothing is written any more.
+    pub(super) fn head(&self, ends: bool) -> Option<TreeHead> {
+        let waits = lock(&self.pending).feed.lines;
+        let published = lock(&self.published);
+        let mut head = published.head.clone()?;
+        head.ended = ends && waits == 0 && published.size == head.size;
+        Some(head)
+    }
+
+    pub(super) fn publish_head(&self, head: TreeHead) {
+        lock(&self.published).head = Some(head);
+    }
+
     pub(super) fn status(&self) -> EvidenceStatus {
         let waits = lock(&self.pending).feed.lines;
         let published = lock(&self.published);
@@ -268,6 +290,9 @@ impl Keeper {
             }
             pending = self.progress.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        if pending.ended && pending.feeders > 0 {
+            return Err(CheckpointFailed::Failed("the thread of the tree has ended".to_owned()));
+        }
         if let Some(failure) = pending.failure.clone().filter(|_| !pending.ended) {
             return Err(failure);
         }
@@ -286,142 +311,5 @@ impl Keeper {
             }
             pending = self.progress.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-/// What the thread asks and says.
-impl Keeper {
-    /// Waits for the next thing to do. `due`: when the next checkpoint is; `read`: the feed before, whose chunks are filled
-    /// again, if there is room for the lines that wait.
-    pub(super) fn next(&self, due: &mut Option<Instant>, interval: Duration, read: Option<Feed>) -> Round {
-        let takes = read.is_some();
-        let mut pending = lock(&self.pending);
-        let checkpoint = loop {
-            let now = Instant::now();
-            let waits = takes && !pending.feed.is_empty();
-            if due.is_none() && (waits || !pending.extras.is_empty()) {
-                *due = Some(now + interval);
-            }
-            let is_due = due.is_some_and(|due| due <= now);
-            if is_due
-                || pending.asked > pending.done
-                || pending.feeders == 0
-                || waits && pending.feed.has_file()
-            {
-                break Some(pending.asked);
-            }
-            if waits && pending.feed.has_chunk() {
-                break None;
-            }
-            pending = match *due {
-                None => {
-                    pending.idle = true;
-                    self.work.wait(pending).unwrap_or_else(PoisonError::into_inner)
-                }
-                Some(due) => {
-                    let left = due.saturating_duration_since(now);
-                    self.work.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-            pending.idle = false;
-        };
-        pending.called = false;
-        let feeders = pending.feeders;
-        let several = std::mem::replace(&mut pending.several, feeders > 1);
-        let feed = read.map(|read| pending.feed.replace(read)).unwrap_or_default();
-        // Until it is known exactly: the thread may hang with them.
-        lock(&self.published).size += feed.lines;
-        Round { feed, several, checkpoint, ends: feeders == 0 }
-    }
-
-    /// Rests after a failure, and answers those who ask. False if no device feeds it any more.
-    pub(super) fn rest(&self, time: Duration, failure: &str) -> bool {
-        let until = Instant::now() + time;
-        let mut pending = lock(&self.pending);
-        loop {
-            if pending.asked > pending.done {
-                pending.done = pending.asked;
-                pending.failure = Some(CheckpointFailed::Failed(failure.to_owned()));
-                self.progress.notify_all();
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if pending.feeders == 0 {
-                return false;
-            }
-            if left.is_zero() {
-                return true;
-            }
-            pending = self.work.wait_timeout(pending, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    pub(super) fn take_extras(&self) -> Vec<(String, Vec<u8>)> {
-        std::mem::take(&mut lock(&self.pending).extras)
-    }
-
-    /// Those who asked up to this number have what they asked for, or why not.
-    pub(super) fn answer(&self, asked: u64, outcome: Result<(), CheckpointFailed>) {
-        let mut pending = lock(&self.pending);
-        (pending.done, pending.failure) = (asked, outcome.err());
-        self.progress.notify_all();
-    }
-
-    pub(super) fn add_notice(&self, notice: TreeNotice, at: Time) {
-        if notice.event.is_contradiction() {
-            lock(&self.published).contradiction = Some((notice.clone(), at));
-        }
-        let mut pending = lock(&self.pending);
-        if pending.notices.len() < NOTICES_MAX {
-            pending.notices.push_back(notice);
-        }
-    }
-
-    pub(super) fn note_lost(&self, lines: u64) {
-        lock(&self.published).lost += lines;
-    }
-
-    pub(super) fn note_size(&self, size: u64) {
-        lock(&self.published).size = size;
-    }
-
-    /// Why the folder cannot be written, or that it can.
-    pub(super) fn note_error(&self, error: Option<String>, at: Time) {
-        let mut published = lock(&self.published);
-        let since = published.error.take().map_or(at, |(_, since)| since);
-        published.error = error.map(|error| (error, since));
-    }
-
-    pub(super) fn publish(&self, checkpoint: Option<SignedCheckpoint>) {
-        lock(&self.published).checkpoint = checkpoint;
-    }
-
-    pub(super) fn sink(&self) -> Option<Sink> {
-        lock(&self.sink).clone()
-    }
-
-    /// Waits until the keeper before it has ended. False if no device feeds this one any more.
-    pub(super) fn wait_for(&self, before: &Self) -> bool {
-        loop {
-            {
-                let pending = lock(&before.pending);
-                let waited =
-                    before
-                        .progress
-                        .wait_timeout_while(pending, Duration::from_millis(100), |pending| !pending.ended);
-                if waited.unwrap_or_else(PoisonError::into_inner).0.ended {
-                    return true;
-                }
-            }
-            if lock(&self.pending).feeders == 0 {
-                return false;
-            }
-        }
-    }
-
-    pub(super) fn end(&self) {
-        lock(&KEEPERS).retain(|keeper| !std::ptr::eq(&raw const **keeper, self));
-        *lock(&self.sink) = None;
-        lock(&self.pending).ended = true;
-        self.progress.notify_all();
     }
 }

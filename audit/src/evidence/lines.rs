@@ -14,12 +14,12 @@ const WINDOW: u64 = 1024 * 1024;
 /// No line is longer, with its prefix.
 const LINE_MAX: u64 = 80 * 1024 * 1024;
 
-/// Calls back for each whole line between two offsets, with its entry and where it ends.
+/// Calls back for each whole line between two offsets, with its entry and where it ends, until it is false.
 pub(super) fn for_each(
     file: &File,
     from: u64,
     to: u64,
-    mut visit: impl FnMut(Digest, u64),
+    mut visit: impl FnMut(Digest, u64) -> bool,
 ) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     let (mut at, mut hash) = (from, Sha256::new());
@@ -38,13 +38,25 @@ pub(super) fn for_each(
             let (line, after) = rest.split_at(length);
             hash.update(line);
             end += length as u64 + 1;
-            visit(std::mem::take(&mut hash).finalize().into(), end);
+            if !visit(std::mem::take(&mut hash).finalize().into(), end) {
+                return Ok(());
+            }
             rest = after.get(1..).unwrap_or_default();
         }
         hash.update(rest);
         at += count as u64;
     }
     Ok(())
+}
+
+/// How many lines lie between two offsets.
+pub(super) fn count(file: &File, from: u64, to: u64) -> io::Result<u64> {
+    let mut lines = 0;
+    for_each(file, from, to, |_, _| {
+        lines += 1;
+        true
+    })?;
+    Ok(lines)
 }
 
 /// Whether the last lines before `end`, and not before `start`, are those of the last entries. At least the last one is
@@ -82,6 +94,7 @@ pub(super) fn find_last(file: &File, from: u64, to: u64, entry: &Digest) -> io::
         if digest == *entry {
             found = Some(end);
         }
+        true
     })?;
     Ok(found)
 }
@@ -103,7 +116,11 @@ mod tests {
         let long = "x".repeat(CHUNK + 7);
         let text = format!("one\n\n{long}\ntorn");
         let mut found = Vec::new();
-        for_each(&file(&text), 0, text.len() as u64, |digest, end| found.push((digest, end))).unwrap();
+        for_each(&file(&text), 0, text.len() as u64, |digest, end| {
+            found.push((digest, end));
+            true
+        })
+        .unwrap();
         let expected = ["one", "", &long].map(|line| line_digest(line.as_bytes()));
         assert_eq!(found.iter().map(|(digest, _)| *digest).collect::<Vec<_>>(), expected);
         assert_eq!(found.last().unwrap().1, text.len() as u64 - 4);

@@ -1,6 +1,8 @@
 //! What happened to a tree and must be on record in the log of its device.
 //! Never in it: how it is found out.
 
+use onrecord_entry::gap::TreeFacts;
+
 /// An event of the tree beside a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,6 +29,8 @@ pub enum TreeEvent {
     Repaired,
     /// Lines that came after the last orderly end, and not from a device with a tree, were added.
     Added,
+    /// Lines that were written after the device had ended in order were left out.
+    Stopped,
     /// It could not take lines.
     Lost,
     /// The file that it covered last was not found, or cannot be read.
@@ -47,6 +51,8 @@ pub enum TreeEvent {
     Tiles,
     /// The checkpoint is signed with another key.
     OtherKey,
+    /// It does not continue the tree that is remembered.
+    Rewritten,
     /// The folder was removed or renamed while it was in use.
     Removed,
 }
@@ -56,9 +62,10 @@ impl TreeEvent {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Begun => "the tree begins here: earlier lines of the file are not in it",
-            Self::Repaired => "lines that an earlier start had not added to the tree were added",
-            Self::Added => "lines that were written while no tree was kept were added to the tree",
-            Self::Lost => "the tree could not take lines",
+            Self::Repaired => TreeFacts::REPAIRED.as_str(),
+            Self::Added => TreeFacts::ADDED.as_str(),
+            Self::Stopped => "lines that were written while the server was stopped are not in the tree",
+            Self::Lost => TreeFacts::LOST.as_str(),
             Self::Unchecked => "the file that the tree covered last could not be compared with it",
             Self::OtherOrigin => "the tree was that of another log, and a new one was begun",
             Self::Shorter => "the file is shorter than its tree says, and a new tree was begun",
@@ -74,6 +81,9 @@ impl TreeEvent {
             Self::OtherKey => {
                 "the checkpoint of the tree is not signed with the key of this log, and a new tree was begun"
             }
+            Self::Rewritten => {
+                "the tree does not continue the one that is remembered, and a new tree was begun"
+            }
             Self::Removed => "the tree was removed while it was in use, and a new one was begun",
         }
     }
@@ -82,7 +92,13 @@ impl TreeEvent {
     pub const fn is_contradiction(self) -> bool {
         !matches!(
             self,
-            Self::Begun | Self::Repaired | Self::Added | Self::Lost | Self::Unchecked | Self::OtherOrigin
+            Self::Begun
+                | Self::Repaired
+                | Self::Added
+                | Self::Stopped
+                | Self::Lost
+                | Self::Unchecked
+                | Self::OtherOrigin
         )
     }
 }

@@ -2,6 +2,9 @@
 //! lacks, also over rotations; and what contradicts. A tree that contradicts its log is kept aside, and another begins.
 //! Never in it: what comes after the start.
 
+mod files;
+mod remembered;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -12,7 +15,6 @@ use onrecord_evidence::{
     read_bundle,
 };
 use onrecord_value::Time;
-use rustix::fs::{Dir, FileType, Mode, OFlags};
 
 use super::attribute::FileMark;
 use super::feed::OpenedFile;
@@ -23,9 +25,6 @@ use super::state::{self, State};
 use super::worker::TreeStore;
 use super::{EvidenceConfig, SignedCheckpoint, lines};
 
-/// The most files of the log that are looked at, and names of its directory that are read.
-const FILES_MAX: usize = 512;
-const NAMES_MAX: usize = 100_000;
 /// Where it is not known how far the tree covers the file, its last line is looked for in this much.
 const SEARCH: u64 = 64 * 1024 * 1024;
 
@@ -133,16 +132,27 @@ impl Opening<'_> {
         if state.is_some_and(|state| state.size > size) {
             return Err(aside(TreeEvent::OlderCheckpoint));
         }
-        let (parts, event, notices) = self.compare(size, state).map_err(|fault| match fault {
+        self.compare_head(size, root)?;
+        let ended = self.has_ended(size, state);
+        let compared = self.compare(size, state, ended).map_err(|fault| match fault {
             Fault::Aside(Aside(event, ..)) => aside(event),
             Fault::Io(error) => Fault::Io(error),
-        })?;
+        });
+        let (mut parts, mut notices) = compared?;
+        let event = if ended { TreeEvent::Added } else { TreeEvent::Repaired };
+        if ended && self.config.memory.is_kept() {
+            notices.extend(remembered::leave_out(size, &mut parts));
+        }
         Ok(Recovered { log, checkpoint: Some(signed), state, notices, parts, repaired: event })
     }
 
     fn without_checkpoint(&self, has_state: bool) -> Result<Recovered, Fault> {
         let mark = FileMark::read(&self.file.file);
         let begun = mark.and_then(|mark| mark.begins);
+        if let Some(head) = self.head().filter(|head| head.size > 0) {
+            let event = if has_state { TreeEvent::NoCheckpoint } else { TreeEvent::Missing };
+            return Err(Fault::Aside(Aside(event, head.size, Some(head.root.to_base64()))));
+        }
         let existed = mark.is_some_and(|mark| mark.covered) || begun.is_some_and(|(size, _)| size > 0);
         let size = begun.map_or(0, |(size, _)| size);
         if has_state {
@@ -153,13 +163,21 @@ impl Opening<'_> {
             return Err(Fault::Aside(Aside(TreeEvent::Missing, size, None)));
         }
         let end = self.file.end;
-        if mark.is_none() && end > 0 {
-            let notice = TreeNotice::new(TreeEvent::Begun, 0, 0);
-            return Ok(begin(self.file, end, vec![notice])?);
-        }
         // A device with a tree began this file, and was killed before the first checkpoint.
-        let from = begun.map_or(0, |(_, offset)| offset).min(end);
-        Ok(begin(self.file, from, Vec::new())?)
+        let begins = if self.config.memory.is_kept() {
+            // What a file says of itself is not believed.
+            self.head().filter(|head| head.inode == self.file.id.ino).map(|head| head.offset)
+        } else {
+            mark.map(|_| begun.map_or(0, |(_, offset)| offset))
+        };
+        match begins {
+            Some(offset) => Ok(begin(self.file, offset.min(end), Vec::new())?),
+            None if end > 0 => {
+                let notice = TreeNotice::new(TreeEvent::Begun, 0, 0);
+                Ok(begin(self.file, end, vec![notice])?)
+            }
+            None => Ok(begin(self.file, 0, Vec::new())?),
+        }
     }
 
     fn read_checkpoint(&self, note: &[u8], now: Time) -> Result<(Checkpoint, SignedCheckpoint), Fault> {
@@ -171,9 +189,7 @@ impl Opening<'_> {
         if checkpoint.origin != self.config.origin {
             return Err(aside(TreeEvent::OtherOrigin));
         }
-        let mut keys = self.config.earlier_keys.clone();
-        keys.extend(self.keeper.signer().verifiers(&self.config.origin));
-        if !is_signed(&note, &keys) {
+        if !is_signed(&note, &self.keys()) {
             return Err(aside(TreeEvent::OtherKey));
         }
         let signed = SignedCheckpoint { checkpoint: checkpoint.clone(), note: text.to_owned(), at: now };
@@ -185,23 +201,23 @@ impl Opening<'_> {
         &self,
         size: u64,
         state: Option<State>,
-    ) -> Result<(Vec<Part>, TreeEvent, Vec<TreeNotice>), Fault> {
-        let Some(state) = state else { return self.compare_without_state(size) };
+        ended: bool,
+    ) -> Result<(Vec<Part>, Vec<TreeNotice>), Fault> {
+        let Some(state) = state else { return Ok((self.compare_without_state(size)?, Vec::new())) };
         let (mut parts, found) = self.path_from(&state, size)?;
         let unchecked = || TreeNotice::new(TreeEvent::Unchecked, size, 0);
         let mut notices = Vec::new();
         if found {
             self.compare_end(&state, size, parts.first())?;
             self.skip(state.size, size, &mut parts)?;
-        } else if !state.ended {
+        } else if !ended {
             notices.push(unchecked());
         }
-        let event = if state.ended { TreeEvent::Added } else { TreeEvent::Repaired };
-        Ok((parts, event, notices))
+        Ok((parts, notices))
     }
 
     /// How far the file is covered is not known: the last entry must be one of its last lines.
-    fn compare_without_state(&self, size: u64) -> Result<(Vec<Part>, TreeEvent, Vec<TreeNotice>), Fault> {
+    fn compare_without_state(&self, size: u64) -> Result<Vec<Part>, Fault> {
         let end = self.file.end;
         let entries = self.last_entries(size, size, size.saturating_sub(1))?;
         let found = match entries.last() {
@@ -211,100 +227,7 @@ impl Opening<'_> {
             }
         };
         let from = found.ok_or(Fault::Aside(Aside(TreeEvent::OtherLines, size, None)))?;
-        Ok((vec![self.part_of_open_file(from, None)?], TreeEvent::Repaired, Vec::new()))
-    }
-
-    fn part_of_open_file(&self, from: u64, since: Option<(u64, u64)>) -> io::Result<Part> {
-        let file = self.file.file.try_clone()?;
-        Ok(Part { file, inode: self.file.id.ino, from, to: self.file.end, since })
-    }
-
-    /// The files from the one that the tree covered last up to the open one, and whether none between them is missing.
-    fn path_from(&self, state: &State, size: u64) -> Result<(Vec<Part>, bool), Fault> {
-        let open = self.part_of_open_file(0, None)?;
-        let mark = FileMark::read(&open.file);
-        let is_same =
-            |inode: u64, mark: Option<FileMark>| inode == state.inode && (mark.is_some() || !state.named);
-        let covered = |part: Part| {
-            let length = if part.inode == self.file.id.ino { self.length } else { part.to };
-            if state.offset > length {
-                return Err(Fault::Aside(Aside(TreeEvent::Shorter, size, None)));
-            }
-            Ok(Part { from: state.offset.min(part.to), since: Some(state.since), ..part })
-        };
-        if !self.file.created && is_same(open.inode, mark) {
-            return Ok((vec![covered(open)?], true));
-        }
-        let mut others = self.files_beside(state.inode)?;
-        let mut parts = Vec::new();
-        if let Some(at) = others.iter().position(|(part, mark)| is_same(part.inode, *mark)) {
-            parts.push(covered(others.swap_remove(at).0)?);
-        }
-        if parts.is_empty() && !self.file.created && self.ends_as(state, size, &open)? {
-            // It was copied: another inode, and the same lines.
-            return Ok((vec![covered(open)?], true));
-        }
-        let mut complete = !parts.is_empty();
-        // Each file says which one was before it.
-        let follows = |mark: &Option<FileMark>, last: u64| {
-            mark.is_some_and(|mark| {
-                mark.previous == last && mark.begins.is_none_or(|(at, _)| at >= state.size)
-            })
-        };
-        let mut last = state.inode;
-        while let Some(at) = others.iter().position(|(_, mark)| follows(mark, last)) {
-            let (part, mark) = others.swap_remove(at);
-            last = part.inode;
-            let from = mark.and_then(|mark| mark.begins).map_or(0, |(_, offset)| offset).min(part.to);
-            parts.push(Part { from, ..part });
-        }
-        let previous = mark.map_or(0, |mark| mark.previous);
-        complete &= previous == 0 || previous == last;
-        let begins = mark.and_then(|mark| mark.begins);
-        // The tree had its lines before: it was put back.
-        let known = begins.is_some_and(|(at, _)| at < state.size);
-        complete &= !known;
-        let from = if known { open.to } else { begins.map_or(0, |(_, offset)| offset).min(open.to) };
-        parts.push(Part { from, ..open });
-        Ok((parts, complete))
-    }
-
-    /// Whether a file has the last lines of the tree where the state says.
-    fn ends_as(&self, state: &State, size: u64, part: &Part) -> Result<bool, Fault> {
-        let entries = self.last_entries(size, state.size, state.since.0)?;
-        let (start, end) = (state.since.1, state.offset);
-        let ends = || lines::end_with(&part.file, start, end, &entries).unwrap_or(false);
-        Ok(!entries.is_empty() && end > 0 && end <= part.to && ends())
-    }
-
-    /// The other files in the directory of the log that a device with a tree has written: those with a mark and a name that
-    /// begins as that of the log, and the one of this inode.
-    fn files_beside(&self, inode: u64) -> io::Result<Vec<(Part, Option<FileMark>)>> {
-        let directory = self.place.directory();
-        let (owner, stem) = (rustix::fs::fstat(&self.file.file)?.st_uid, self.place.stem());
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let listing = Dir::new(rustix::fs::openat(directory, ".", flags, Mode::empty())?)?;
-        let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let mut files = Vec::new();
-        for entry in listing.take(NAMES_MAX) {
-            let entry = entry?;
-            let wanted = entry.ino() == inode || entry.file_name().to_bytes().starts_with(stem);
-            if !wanted || entry.ino() == self.file.id.ino || files.len() >= FILES_MAX {
-                continue;
-            }
-            let Ok(file) = rustix::fs::openat(directory, entry.file_name(), read, Mode::empty()) else {
-                continue;
-            };
-            let stat = rustix::fs::fstat(&file)?;
-            let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-            let file = File::from(file);
-            let mark = FileMark::read(&file);
-            if regular && stat.st_uid == owner && (mark.is_some() || stat.st_ino == inode) {
-                let to = u64::try_from(stat.st_size).unwrap_or(0);
-                files.push((Part { file, inode: stat.st_ino, from: 0, to, since: None }, mark));
-            }
-        }
-        Ok(files)
+        Ok(vec![self.part_of_open_file(from, None)?])
     }
 
     /// The last lines that the tree has must be those before the offset.
@@ -355,7 +278,7 @@ impl Opening<'_> {
             let mut fault = None;
             let read = lines::for_each(&file, part.from, part.to, |digest, end| {
                 if at == to || fault.is_some() {
-                    return;
+                    return false;
                 }
                 let place = usize::try_from(at % TILE_WIDTH).unwrap_or(0);
                 if entries.is_empty() || place == 0 {
@@ -367,6 +290,7 @@ impl Opening<'_> {
                 }
                 same &= entries.get(place) == Some(&digest);
                 (at, from) = (at + 1, end);
+                true
             });
             if let Some(fault) = fault {
                 return Err(fault);

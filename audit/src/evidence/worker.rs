@@ -15,6 +15,7 @@ use super::feed::{Content, Feed, OpenedFile, Record, each_line};
 use super::folder::{Folder, Place};
 use super::keeper::Keeper;
 use super::notice::{TreeEvent, TreeNotice};
+use super::order::{HOLD, Held};
 use super::recovery::{self, Part};
 use super::{EvidenceConfig, lines, lock};
 use crate::clock::Clock;
@@ -26,8 +27,9 @@ pub(super) const ENTRIES_EARLY: usize = 1 << 17;
 const ENTRIES_MAX: usize = 1 << 18;
 /// The path of a checkpoint of another device is looked for in the beginning of a line.
 const BEGINNING: usize = 2048;
-/// How many bytes of a log are read before their entries are added.
+/// How many bytes of a log are read before their entries are added, and how many entries they are at most.
 const REPAIRED_AT_ONCE: u64 = 16 * 1024 * 1024;
+const REPAIRED_MAX: usize = 1 << 17;
 
 /// The folder, or what a test puts before it.
 pub(super) struct TreeStore {
@@ -103,6 +105,8 @@ pub(super) struct Worker {
     pub(super) news: bool,
     /// The folder did not take the last checkpoint.
     failing: bool,
+    /// Lines that wait for those in front of them.
+    held: Held,
 }
 
 impl Worker {
@@ -113,8 +117,7 @@ impl Worker {
         place: Arc<Place>,
         file: OpenedFile,
     ) -> Self {
-        let mode = rustix::fs::fstat(&file.file).map_or(0o600, |stat| stat.st_mode);
-        let folder = SharedFolder(Arc::new(Mutex::new(Folder::new(Arc::clone(&place), mode))));
+        let folder = SharedFolder(Arc::new(Mutex::new(Folder::new(Arc::clone(&place), file.mode))));
         let store: Box<dyn Store + Send> = Box::new(folder.clone());
         #[cfg(feature = "test-support")]
         let store = match &config.wrap {
@@ -140,6 +143,7 @@ impl Worker {
             flushed: Vec::new(),
             news: false,
             failing: false,
+            held: Held::default(),
         }
     }
 
@@ -211,13 +215,14 @@ impl Worker {
             // It does not end in order any more.
             self.write_state_at_beginning();
         }
+        self.publish_head();
         true
     }
 
     /// Adds the lines of a file, or of its end, that the tree lacks. False if the devices have gone meanwhile.
     fn repair(&mut self, part: Part, id: FileId) -> bool {
         let Part { file, from, to, since, .. } = part;
-        self.file = OpenedFile { file, id, end: to, created: false, previous: 0 };
+        self.file = OpenedFile { file, id, end: to, mode: self.file.mode, created: false, previous: 0 };
         self.since = since.unwrap_or((self.log.size(), from));
         (self.covered, self.covered_at_checkpoint) = (from, from);
         let known = FileMark::read(&self.file.file).unwrap_or_default();
@@ -228,7 +233,10 @@ impl Worker {
         let (mut at, mut slice) = (from, REPAIRED_AT_ONCE);
         while at < to {
             let (next, mut found) = (to.min(at.saturating_add(slice)), Vec::new());
-            let read = lines::for_each(&self.file.file, at, next, |digest, end| found.push((digest, end)));
+            let read = lines::for_each(&self.file.file, at, next, |digest, end| {
+                found.push((digest, end));
+                found.len() < REPAIRED_MAX
+            });
             match found.last().copied() {
                 // What cannot be read is not added: verification names it.
                 _ if read.is_err() => break,
@@ -271,8 +279,12 @@ impl Worker {
             let takes = self.recent.len() < ENTRIES_MAX;
             let mut round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut read)));
             if takes {
-                self.take(&mut round.feed, round.several);
+                self.take(&mut round.feed, round.several && !round.ends);
                 read = round.feed;
+            }
+            if !self.held.is_empty() {
+                let latest = Instant::now() + HOLD;
+                due = Some(due.map_or(latest, |due| due.min(latest)));
             }
             let early = self.recent.len() >= ENTRIES_EARLY && !self.failing;
             if let Some(asked) = round.checkpoint.or(early.then_some(0)) {
@@ -294,11 +306,9 @@ impl Worker {
         }
     }
 
-    /// Appends what was handed over, and empties it.
+    /// Appends what was handed over, and empties it. `several`: more than one device writes to the file.
     fn take(&mut self, feed: &mut Feed, several: bool) {
-        if several {
-            feed.sort();
-        }
+        self.held.put_in_order(feed, (self.file.id, self.covered), several, Instant::now());
         for record in std::mem::take(&mut feed.records) {
             match record {
                 Record::File(file) => self.begin_file(*file),

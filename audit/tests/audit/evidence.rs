@@ -7,11 +7,12 @@ mod contradictions;
 mod covered;
 mod kills;
 mod library;
+mod remembered;
 mod slow_folder;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use crate::kit::broker::{builder, record, strict};
 use crate::kit::file::options;
@@ -20,11 +21,11 @@ use onrecord_audit::evidence::{
     Checkpoint, DeviceEvidence, Ed25519Key, EvidenceConfig, EvidenceStatus, Note, Signer as _, StoreReader,
     line_digest,
 };
-use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock};
+use onrecord_audit::{Broker, Device, DeviceConfig, DeviceOptions, Placement, SystemClock};
 use onrecord_entry::{Boot, Formatter, Salt, decode};
 use onrecord_evidence::{Digest, TILE_WIDTH, TileId, hash_leaf, read_bundle, tree_root};
 use onrecord_trail::Input;
-use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
+use onrecord_trail::verify::{TreeFolder, Verdict, Verification, VerifyOptions, verify};
 
 /// Ends a hang, and nothing else.
 const LONG: Duration = Duration::from_mins(1);
@@ -39,6 +40,22 @@ struct Log {
     boot: u64,
 }
 
+/// All devices of these tests know of each other: a file is free only when the one before has let it go, as with servers of
+/// which one is killed before the next starts.
+static PLACEMENT: LazyLock<Placement> = LazyLock::new(Placement::api);
+
+/// Opens a device as soon as its file is free.
+fn open(options: &DeviceOptions) -> Box<dyn Device> {
+    let begun = Instant::now();
+    loop {
+        match options.open(&PLACEMENT, Arc::new(SystemClock::new())) {
+            Ok(device) => return device,
+            Err(error) => assert!(begun.elapsed() < LONG, "{error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// A file device with a tree, or without one.
 fn device_at(
     name: &str,
@@ -49,7 +66,7 @@ fn device_at(
     let mut pairs = vec![("file_path", path.to_str().unwrap())];
     pairs.extend_from_slice(more);
     let options = DeviceOptions::parse("file", &options(&pairs)).unwrap();
-    let device = options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap();
+    let device = open(&options);
     let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&format!("salt of {name}"))));
     let config = DeviceConfig::new(name, device, form);
     match evidence {
@@ -113,6 +130,12 @@ impl Log {
         }
     }
 
+    /// Waits until no device has the file.
+    fn until_free(&self) {
+        let options = options(&[("file_path", self.path().to_str().unwrap())]);
+        drop(open(&DeviceOptions::parse("file", &options).unwrap()));
+    }
+
     fn is_ended(&self) -> bool {
         self.state().contains("ended 1")
     }
@@ -148,21 +171,34 @@ impl Log {
     /// The tree is that of all lines of all files, and everything in its folder belongs together, as verification says, too.
     fn assert_covered(&self) {
         assert_tree(&Folder(self.folder()), &self.checkpoint(), &self.lines());
+        let found = self.verified();
+        assert_eq!(found.verdict(), Verdict::Intact, "{found:?}");
+    }
+
+    fn verified(&self) -> Verification {
         let files = self.rotated.iter().cloned().chain([self.path()]);
         let inputs = files.filter(|path| path.metadata().unwrap().len() > 0).map(Input::file).collect();
         let tree = TreeFolder::new(self.folder());
         let options = VerifyOptions { keys: vec![self.key.verifier("test/a")], ..VerifyOptions::default() };
-        let found = verify(inputs, &tree, options, &mut |_| {}).unwrap();
-        assert_eq!(found.verdict(), Verdict::Intact, "{found:?}");
+        verify(inputs, &tree, options, &mut |_| {}).unwrap()
     }
 
     /// Has all lines covered, those too which the device itself writes meanwhile.
     fn cover(&self, broker: &Broker) {
-        until("everything is covered", || {
-            let signed = broker.checkpoint("a", LONG).unwrap();
-            signed.checkpoint.size == self.lines().len() as u64
-        });
-        self.assert_covered();
+        let begun = Instant::now();
+        loop {
+            let covered = || broker.checkpoint("a", LONG).unwrap().checkpoint;
+            let (size, lines) = (covered().size, self.lines());
+            // The device may write what its tree has to say at any moment.
+            if size == lines.len() as u64 && self.verified().verdict() == Verdict::Intact {
+                let checkpoint = covered();
+                if checkpoint.size == size {
+                    return assert_tree(&Folder(self.folder()), &checkpoint, &lines);
+                }
+            }
+            let reasons = self.reasons();
+            assert!(begun.elapsed() < LONG, "{} lines, {size} entries, {reasons:?}", lines.len());
+        }
     }
 
     /// The reasons of the entries that report events of the tree.

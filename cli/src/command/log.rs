@@ -9,6 +9,7 @@ mod time_stamp_request;
 mod tree;
 pub(crate) mod verify;
 mod verify_findings;
+mod web_tree;
 
 use std::fs::File;
 use std::io::Write as _;

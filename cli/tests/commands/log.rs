@@ -2,10 +2,12 @@
 //! Never in it: which forgery is found how (tests of onrecord-trail).
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
@@ -129,18 +131,19 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
     fs::write(log.path("other.log"), "text\n").unwrap();
     fs::write(log.path("empty.log"), "").unwrap();
     fs::create_dir(log.path("empty")).unwrap();
+    let two = format!("{}\n{}\n", log.key.verifier(ORIGIN), log.key.verifier("example.com/second"));
+    fs::write(log.path("two.keys"), two).unwrap();
     for (words, reason) in [
         (&["@audit.log"][..], "The signature was not checked: no key was given (-key)."),
-        (&["-key=@server.keys", "@audit.log", "@other.log"], "other.log does not belong to this tree"),
-        (&["-key=@server.keys", "-tlog=@audit.log.tlog", "@empty.log"], "There is no line in "),
-        (&["-key=@server.keys", "-tlog=@empty", "@audit.log"], "there is no tree: it has no checkpoint"),
-        (&["-key=@server.keys", "-tlog=@none", "@audit.log"], "there is no such folder"),
         (
-            &["-key=@server.keys", "-tlog=https://example.com/", "@audit.log"],
-            "a tree is read from a folder only",
+            &["-key=@server.keys", "-first-leaf=300", "-tlog=@audit.log.tlog", "@empty.log"],
+            "There is no line in ",
         ),
-        (&["-key=@server.keys", "@other.log"], "There is no tree beside "),
+        (&["-tlog=@empty", "@audit.log"], "there is no tree: it has no checkpoint"),
+        (&["-key=@server.keys", "-tlog=@none", "@audit.log"], "there is no such folder"),
+        (&["@other.log"], "There is no tree beside "),
         (&["-key=@server.keys", "@missing.log", "@audit.log"], "missing.log cannot be read"),
+        (&["-key=@server.keys", "@missing.log"], "missing.log cannot be read"),
         (&["-key=nonsense", "@audit.log"], "-key=nonsense: not a verifier key"),
         (&["-key=@server.keys", "-witness=@server.keys", "@audit.log"], "the key of a log, not of a witness"),
         (
@@ -148,13 +151,182 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
             "other.log cannot be compared with the tree",
         ),
         (&["-key=@server.keys", "-anchors=@other.log", "@audit.log"], "it has no checkpoint of this tree"),
-        (&["-key=@server.keys", "@audit.log.tlog"], "There is no tree beside"),
+        (&["-key=@server.keys", "@audit.log.tlog"], "No log is given, only trees of logs"),
+        (
+            &["-key=@two.keys", "@audit.log"],
+            "it was not said which one is to be verified: example.com/file, example.com/second. The tree says that it is of \
+             example.com/file",
+        ),
+        (&["-key=@two.keys", "@audit.log"], "Say which one is meant: -origin=NAME"),
         (&[], "Not enough arguments"),
         (&["-unknown", "@audit.log"], "unknown"),
     ] {
         let outcome = log.run(&[&["log", "verify"], words].concat());
         assert!(outcome.code == 2 && outcome.stderr.contains(reason), "{words:?}: {outcome:?}");
         assert!(!outcome.stdout.contains("Intact:"), "{words:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
+    let log = Log::new();
+    fs::write(log.path("other.log"), "text\n").unwrap();
+    fs::write(log.path("empty.log"), "").unwrap();
+    fs::create_dir(log.path("empty")).unwrap();
+    fs::create_dir(log.path("damaged")).unwrap();
+    fs::write(log.path("damaged/checkpoint"), "text").unwrap();
+    let two = format!("{}\n{}\n", log.key.verifier(ORIGIN), log.key.verifier("example.com/second"));
+    fs::write(log.path("two.keys"), two).unwrap();
+    let emptied =
+        "empty.log: ALL MISSING: the log has no line of the tree, which has 300 leaves, leaves 0-299";
+    for (words, expected) in [
+        (&["-tlog=@audit.log.tlog", "@empty.log"][..], emptied),
+        (&["-tlog=@audit.log.tlog", "@other.log"], "other.log: ALL MISSING: "),
+        (&["@audit.log", "@other.log"], "other.log, line 1: FOREIGN: none of them is in the tree"),
+        (&["-tlog=@empty", "@audit.log"], "NOT INTACT: there is no tree: it has no checkpoint ("),
+        (&["-tlog=@damaged", "@audit.log"], "NOT INTACT: the checkpoint of the tree cannot be read: "),
+        (&["@other.log"], "other.log is missing: there is no folder FILE.tlog."),
+        (
+            &["-origin=example.com/second", "@audit.log"],
+            "the tree is of origin example.com/file, not example.com/second",
+        ),
+    ] {
+        let outcome = log.run(&[&["log", "verify", "-key=@server.keys"], words].concat());
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(outcome.code == 1 && said.contains(expected), "{words:?}: {outcome:?}");
+        assert!(!said.contains("Intact:") && said.contains("NOT INTACT"), "{words:?}: {outcome:?}");
+    }
+    let verify = ["log", "verify", "-key=@two.keys", "@audit.log"];
+    let outcome = log.run(&[&verify[..3], &["-origin=example.com/file"], &verify[3..]].concat());
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    // Log and tree were exchanged together for those of another device of the server.
+    let outcome = log.run(&[&verify[..3], &["-origin=example.com/second"], &verify[3..]].concat());
+    assert!(outcome.code == 1 && outcome.stdout.contains("OTHER LOG: "), "{outcome:?}");
+    // A proof is of one log, too.
+    assert_eq!(log.run(&["log", "prove", "-out=@line.proof", "@audit.log:17"]).code, 0);
+    let proof = ["log", "verify", "-key=@two.keys", "-proof=@line.proof", "@audit.log:17"];
+    let outcome = log.run(&proof);
+    assert!(outcome.code == 2 && outcome.stderr.contains("-origin=NAME"), "{outcome:?}");
+    assert_eq!(log.run(&[&proof[..3], &["-origin=example.com/file"], &proof[3..]].concat()).code, 0);
+    assert_eq!(log.run(&[&proof[..3], &["-origin=example.com/second"], &proof[3..]].concat()).code, 1);
+}
+
+#[test]
+fn a_retired_key_does_not_vouch_for_the_newest_checkpoint() {
+    let log = Log::new();
+    let (old, new) = (log.key.verifier(ORIGIN), Ed25519Key::generate().unwrap().verifier(ORIGIN));
+    let keys = format!("{new}\n# retired at 2026-02-01T00:00:00Z: {old}\n# retired at noon: a comment\n");
+    fs::write(log.path("rotated.keys"), keys).unwrap();
+    let verify = ["log", "verify", "-key=@rotated.keys", "-since=@100.checkpoint", "@audit.log"];
+    let outcome = log.run(&verify);
+    let text = format!("RETIRED KEY: only example.com/file ({:08x}), which was retired, signed", old.id());
+    assert!(outcome.code == 1 && outcome.stdout.contains(&text), "{outcome:?}");
+    assert!(outcome.stdout.contains("Of 1 kept checkpoints the tree agrees with 1;"), "{outcome:?}");
+    let itself = format!("-key={old}");
+    assert_eq!(log.run(&[&verify[..3], &[itself.as_str()], &verify[3..]].concat()).code, 0);
+    assert_eq!(log.run(&["log", "prove", "-out=@line.proof", "@audit.log:17"]).code, 0);
+    assert_eq!(
+        log.run(&["log", "verify", "-key=@rotated.keys", "-proof=@line.proof", "@audit.log:17"]).code,
+        0
+    );
+}
+
+/// Serves the files of a folder, and this status for one path, until it is asked for `/end`. Returns its URL.
+fn serve(folder: PathBuf, refused: &'static str, status: u16) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            loop {
+                let mut first = String::new();
+                if reader.read_line(&mut first).unwrap_or(0) == 0 {
+                    break;
+                }
+                let mut line = String::new();
+                while reader.read_line(&mut line).unwrap() > 2 {
+                    line.clear();
+                }
+                let path = first.split(' ').nth(1).unwrap().to_owned();
+                if path == "/end" {
+                    return;
+                }
+                assert!(first.starts_with("GET /trees/audit.log.tlog/"), "{first}");
+                let file = fs::read(folder.join(path.trim_start_matches("/trees/")));
+                let (status, body) = match file {
+                    _ if path.ends_with(refused) => (status, Vec::new()),
+                    Ok(body) => (200, body),
+                    Err(_) => (404, b"not here".to_vec()),
+                };
+                let head = format!("HTTP/1.1 {status} A\r\nContent-Length: {}\r\n\r\n", body.len());
+                reader.get_mut().write_all(&[head.into_bytes(), body].concat()).unwrap();
+            }
+        }
+    });
+    (url, serving)
+}
+
+#[test]
+fn a_tree_is_read_from_a_web_server() {
+    let log = Log::new();
+    let (url, serving) = serve(log.dir.path().to_owned(), "/none", 404);
+    let tlog = format!("-tlog={url}/trees/audit.log.tlog/");
+    let verify = ["log", "verify", "-key=#server.keys", &tlog, "#audit.log"];
+    let run = |log: &Log, words: &[&str]| {
+        let words: Vec<String> =
+            words.iter().map(|word| word.replace('#', &format!("{}/", log.dir.path().display()))).collect();
+        cli().no_server().run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let outcome = run(&log, &verify);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    let proof = run(&log, &["log", "prove", &tlog, "#audit.log:7"]);
+    assert!(proof.code == 0 && proof.stdout.starts_with("c2sp.org/tlog-proof@v1\nindex 6\n"), "{proof:?}");
+    let kept = fs::read_to_string(log.path("300.checkpoint")).unwrap();
+    run(&log, &["log", "anchor", &tlog]).is(0, &kept, "");
+    assert_eq!(run(&log, &["log", "key", &tlog]).code, 0);
+    // A missing tile is a finding, and so is a missing tree.
+    fs::remove_file(log.path("audit.log.tlog/tile/0/000")).unwrap();
+    let outcome = run(&log, &verify);
+    assert!(
+        outcome.code == 1 && outcome.stdout.contains("TREE DAMAGED: tile/0/000 is missing"),
+        "{outcome:?}"
+    );
+    fs::remove_file(log.path("audit.log.tlog/checkpoint")).unwrap();
+    let outcome = run(&log, &verify);
+    assert!(outcome.code == 1 && outcome.stderr.contains("NOT INTACT: there is no tree"), "{outcome:?}");
+    drop(
+        TcpStream::connect(url.trim_start_matches("http://"))
+            .unwrap()
+            .write_all(b"GET /end HTTP/1.1\r\n\r\n"),
+    );
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_web_server_that_does_not_answer_says_nothing_of_the_log() {
+    let log = Log::new();
+    for refused in ["/tile/entries/000", "/checkpoint"] {
+        let (url, serving) = serve(log.dir.path().to_owned(), refused, 503);
+        let tlog = format!("-tlog={url}/trees/audit.log.tlog");
+        let (key, file) = (format!("-key={}", log.path("server.keys").display()), log.path("audit.log"));
+        let outcome = cli().no_server().run(&["log", "verify", &key, &tlog, file.to_str().unwrap()]);
+        let reason = format!("{}: the web server answers with status 503", &refused[1..]);
+        assert!(outcome.code == 2 && outcome.stderr.contains(&reason), "{outcome:?}");
+        assert_eq!(outcome.stdout, "");
+        drop(
+            TcpStream::connect(url.trim_start_matches("http://"))
+                .unwrap()
+                .write_all(b"GET /end HTTP/1.1\r\n\r\n"),
+        );
+        serving.join().unwrap();
+    }
+    for (tlog, reason) in [
+        ("-tlog=http://127.0.0.1:1/", "dial tcp 127.0.0.1:1: connect: "),
+        ("-tlog=https://", "no Host in request URL"),
+        ("-tlog=http://127.0.0.1:1/?a", "without ? and #"),
+    ] {
+        let outcome = log.run(&["log", "verify", "-key=@server.keys", tlog, "@audit.log"]);
+        assert!(outcome.code == 2 && outcome.stderr.contains(reason), "{tlog}: {outcome:?}");
     }
 }
 
@@ -334,8 +506,15 @@ fn the_keys_come_from_the_server_and_not_from_a_tree() {
     );
     cli().reply(200, reply).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
     let retired = reply.replace("\"created\"", "\"retired\":\"2026-02-01T00:00:00Z\",\"created\"");
-    let only = "# retired at 2026-02-01T00:00:00Z:\nexample.com/file+00000000+A\n";
+    let only = "# retired at 2026-02-01T00:00:00Z: example.com/file+00000000+A\n";
     cli().reply(200, &retired).run(&["log", "key", "-keys-only"]).is(0, only, "");
+    let second =
+        r#"{"device":"file/","origin":"example.com/file","verifier_key":"example.com/file+00000001+B"}]}"#;
+    let both = format!("{},{second}", retired.trim_end_matches("]}"));
+    let live_first = format!("example.com/file+00000001+B\n{only}");
+    cli().reply(200, &both).run(&["log", "key", "-keys-only"]).is(0, &live_first, "");
+    let shown = cli().reply(200, &both).run(&["log", "key"]).stdout;
+    assert!(shown.find("+B").unwrap() < shown.find("2026-02-01T00:00:00Z").unwrap(), "{shown}");
     let wrapped = format!(r#"{{"request_id":"r","data":{reply}}}"#);
     cli().reply(200, &wrapped).run(&["log", "key", "-keys-only"]).is(0, "example.com/file+00000000+A\n", "");
     let outcome = cli().reply(404, r#"{"errors":[]}"#).run(&["log", "key"]);
@@ -384,7 +563,8 @@ fn the_logs_of_two_devices_of_one_server_vouch_for_each_other() {
     fs::write(at("keys"), format!("{}\n{}\n", key.verifier("test/a"), key.verifier("test/b"))).unwrap();
     let verify = |log: &str, other: &str| {
         let (keys, anchors) = (format!("-key={}", at("keys")), format!("-anchors={}", at(other)));
-        cli().no_server().run(&["log", "verify", &keys, &anchors, &at(log)])
+        let origin = format!("-origin=test/{}", log.trim_end_matches(".log"));
+        cli().no_server().run(&["log", "verify", &keys, &origin, &anchors, &at(log)])
     };
     let outcome = verify("a.log", "b.log");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");

@@ -108,12 +108,15 @@ impl Totp {
         check_name("the name of the key", call.captured)?;
         check_length("the name of the key", call.captured)?;
         let is_made = fields::flag(call.data, "generate")?.unwrap_or(false);
-        let made = if is_made { generate(unsealed, call.data)? } else { import(call.data)? };
+        let mut made = if is_made { generate(unsealed, call.data)? } else { import(call.data)? };
         let key = key_of(call);
-        // Codes of a key that was there before are not codes of this one.
-        let stored = made.encode();
-        let change =
-            self.space.change(&key, call.existing, call.permit, |_, batch| batch.put(&key, stored.expose()));
+        let change = self.space.change(&key, call.existing, call.permit, |before, batch| {
+            // Codes of another secret that was there before are not codes of this one.
+            if let Some(before) = before.and_then(|before| TotpKey::decode(before).ok()) {
+                made.remember_used(&before);
+            }
+            batch.put(&key, made.encode().expose())
+        });
         change.await?;
         let mut reply = fields::done(call.data, &KNOWN);
         if is_made && fields::flag(call.data, "exported")?.unwrap_or(true) {

@@ -22,7 +22,7 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::lockout::Lockouts;
-use crate::log_keys::LogKeys;
+use crate::log_keys::{LogKeys, Moment};
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
@@ -143,19 +143,37 @@ impl Cluster {
 }
 
 impl Unsealed {
-    /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
+    /// Keeps in storage what devices have not told yet and what is remembered of their trees, and puts on record what
+    /// happened while no server ran.
     pub(crate) async fn keep_record(&self) {
+        // Before anything is written: a kill in between must not make lines of this run those of a stopped server.
+        self.keep_heads(Moment::Usual).await;
         // A device that could not be opened before may be open now.
         self.logs_ahead.compare(&self.broker);
         self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
         self.operations.journal.record(&self.broker, &self.host).await;
-        if let Err(error) = self.devices.keep_misses(&self.broker).await {
-            let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(times) = unkept.event(self.host.clock.monotonic()) {
-                tracing::warn!(%error, times, "what audit devices missed could not be stored: a kill now would take it away");
-            }
+        if let Err(error) = self.devices.keep_misses(&self.broker).await
+            && let Some(times) = self.unkept()
+        {
+            tracing::warn!(%error, times, "what audit devices missed could not be stored: a kill now would take it away");
         }
+    }
+
+    /// Keeps what is remembered of the trees of audit logs.
+    pub(crate) async fn keep_heads(&self, moment: Moment) {
+        let now = self.host.clock.monotonic();
+        if let Err(error) = self.log_keys.keep_heads(&self.broker, now, moment).await
+            && let Some(times) = self.unkept()
+        {
+            tracing::warn!(%error, times, "the sizes of the trees of audit logs could not be stored");
+        }
+    }
+
+    /// Whether it is to be said that something could not be kept, and how often it was not said before.
+    fn unkept(&self) -> Option<u64> {
+        let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        unkept.event(self.host.clock.monotonic())
     }
 
     /// Stores the time that was reached, and says in the log if the machine's clock is behind it.

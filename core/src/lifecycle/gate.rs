@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
 use crate::in_flight::{Counted, InFlight};
+use crate::log_keys::Moment;
 use crate::record;
 
 /// Who may still be inside when the keys are wiped.
@@ -198,6 +199,7 @@ impl Gate {
         let kept = async {
             wipe.unsealed.keep_record().await;
             wipe.unsealed.keep_time().await;
+            wipe.unsealed.keep_heads(Moment::End).await;
         };
         if tokio::time::timeout(timeout, kept).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");

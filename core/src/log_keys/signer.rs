@@ -16,9 +16,11 @@ struct DeviceSigner {
 }
 
 impl LogKeys {
-    /// What the device at a path needs to keep evidence: the name of its log, and who signs.
+    /// What the device at a path needs to keep evidence: the name of its log, who signs, and what is remembered of its trees.
     pub(crate) fn evidence(self: &Arc<Self>, path: &str) -> EvidenceConfig {
-        EvidenceConfig::new(self.origin(path), self.signer())
+        let origin = self.origin(path);
+        let remembered = self.heads.of(&origin);
+        EvidenceConfig::new(origin, self.signer()).remembered(remembered)
     }
 
     /// A signer for the log of one device.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::stored::{Record as _, record};
 
 /// Where they lie, below the audit devices' prefix.
-pub(crate) const FOLDER: &str = "log-key/";
+pub(super) const FOLDER: &str = "log-key/";
 const SEED: &str = "log-key/seed";
 const KEYS: &str = "log-key/keys";
 

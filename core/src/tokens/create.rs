@@ -1,22 +1,18 @@
-//! Making tokens: their random texts, and the one batch that puts a token into the store.
-//! Never in it: who may make which token.
+//! Making tokens: the one batch that puts a token into the store.
+//! Never in it: who may make which token; their texts and names (`names`).
 
 use std::sync::Arc;
 
 use onrecord_entry::auth::CacheKey;
-use onrecord_seal::{Entropy, EntropyError, Secret};
+use onrecord_seal::Secret;
 use onrecord_storage::Batch;
 use onrecord_value::Time;
-use zeroize::Zeroizing;
 
+use super::names::Names;
 use super::{MAX_DEPTH, TokenError, Tokens};
 use crate::policies::RESPONSE_WRAPPING;
 use crate::token::{Entry, ROOT_PATH, TokenDraft, TokenKind};
 use crate::tokens::Caller;
-
-/// How many random characters a token's text and an accessor have: 142 bits.
-const RANDOM: usize = 24;
-const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 impl Tokens {
     /// Makes a token and stores it with its accessor and its link to the parent, in one batch. Without a parent it
@@ -70,20 +66,16 @@ impl Tokens {
         if depth > MAX_DEPTH {
             return Err(TokenError::TooDeep);
         }
-        let entropy = &*self.0.host.entropy;
-        let id = match draft.id {
-            Some(id) => id,
-            None => random_text("s.", entropy)?,
-        };
-        let accessor = match draft.kind {
-            TokenKind::Service => random_text("", entropy)?.expose().clone(),
-            TokenKind::Batch => String::new(),
+        let (barrier, entropy) = (self.0.storage.barrier(), &*self.0.host.entropy);
+        let Names { text, accessor, name } = match draft.id {
+            Some(text) => Names::chosen(barrier, text, entropy)?,
+            None => Names::made(barrier, now, entropy)?,
         };
         let expires = (draft.ttl > 0).then(|| later(now, draft.ttl));
         Ok(Arc::new(Entry {
-            name: self.0.storage.name(id.expose())?,
-            id: Arc::new(id),
-            accessor,
+            name,
+            id: Arc::new(text),
+            accessor: if draft.kind == TokenKind::Service { accessor } else { String::new() },
             parent: parent.map(|parent| parent.entry.name.clone()),
             depth,
             policies: draft.policies,
@@ -133,40 +125,4 @@ impl Tokens {
 
 pub(super) fn later(time: Time, seconds: u64) -> Time {
     Time::from_unix_nanos(time.unix_nanos() + i128::from(seconds) * 1_000_000_000)
-}
-
-fn random_text(prefix: &str, entropy: &dyn Entropy) -> Result<Secret<String>, EntropyError> {
-    // Of the right size from the start: a text that moves leaves its old bytes behind.
-    let mut text = Secret::new(String::with_capacity(prefix.len() + RANDOM));
-    text.expose_mut().push_str(prefix);
-    let mut bytes = Zeroizing::new([0_u8; 2 * RANDOM]);
-    while text.expose().len() < prefix.len() + RANDOM {
-        entropy.fill(&mut *bytes)?;
-        let letters = bytes.iter().filter_map(|byte| letter(*byte));
-        let missing = prefix.len() + RANDOM - text.expose().len();
-        text.expose_mut().extend(letters.take(missing));
-    }
-    Ok(text)
-}
-
-/// The letter that a random byte stands for. What is above the largest multiple of 62 stands for none: it would make the
-/// first letters likelier.
-fn letter(byte: u8) -> Option<char> {
-    let at = usize::from(byte % 62);
-    LETTERS.get(at).filter(|_| byte < 248).map(|letter| char::from(*letter))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::letter;
-
-    #[test]
-    fn every_letter_is_equally_likely() {
-        let mut counts = std::collections::BTreeMap::new();
-        for letter in (0..=255).filter_map(letter) {
-            assert!(letter.is_ascii_alphanumeric());
-            *counts.entry(letter).or_insert(0) += 1;
-        }
-        assert!(counts.len() == 62 && counts.values().all(|count| *count == 4));
-    }
 }

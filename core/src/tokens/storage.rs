@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
-use super::{TokenError, pause};
+use super::{TokenError, names, pause};
 use crate::leases::counts::{self, LeaseCounts};
 use crate::leases::keys;
 use crate::place;
@@ -16,15 +16,15 @@ use crate::token::Entry;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
 const BELOW: usize = 4096;
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
 
 pub(super) const ENTRIES: &str = "id/";
 
 pub(super) struct TokenStorage {
-    tokens: View,
-    cubbyholes: View,
+    pub(super) tokens: View,
+    pub(super) cubbyholes: View,
     /// The names of the tokens' leases, and what tokens have leased.
-    leases: View,
+    pub(super) leases: View,
     /// How many leases there are, where that is limited.
     counts: Arc<LeaseCounts>,
     /// Whether a token was removed that had leased something, since that was last asked.
@@ -81,13 +81,36 @@ impl TokenStorage {
         self.has_ended.load(Ordering::Relaxed) && self.has_ended.swap(false, Ordering::AcqRel)
     }
 
+    pub(super) fn barrier(&self) -> &Barrier {
+        self.tokens.barrier()
+    }
+
+    /// The name of a token with this text: that of one whose text the server has made, if it can be such a one.
     pub(super) fn name(&self, text: &str) -> Result<String, TokenError> {
-        Ok(self.tokens.barrier().hash_name(text)?)
+        match names::of_text(self.barrier(), text)? {
+            Some(name) => Ok(name),
+            None => self.hashed(text),
+        }
+    }
+
+    /// The name of a token that was given this text, where it looks like one that the server has made.
+    pub(super) fn name_if_chosen(&self, text: &str) -> Result<Option<String>, TokenError> {
+        let is_made = names::of_text(self.barrier(), text)?.is_some();
+        is_made.then(|| self.hashed(text)).transpose()
+    }
+
+    /// The name of the token with this accessor, if the server has made its text.
+    pub(super) fn name_of_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
+        names::of_accessor(self.barrier(), accessor)
+    }
+
+    fn hashed(&self, text: &str) -> Result<String, TokenError> {
+        Ok(self.barrier().hash_name(text)?)
     }
 
     /// Encrypts facts that leave the store.
     pub(super) fn seal_outside(&self, purpose: &str, facts: &[u8]) -> Result<Vec<u8>, TokenError> {
-        Ok(self.tokens.barrier().seal_outside(purpose, facts)?)
+        Ok(self.barrier().seal_outside(purpose, facts)?)
     }
 
     /// Opens what was encrypted for a purpose; `None` if it was not, or was changed since.
@@ -96,7 +119,7 @@ impl TokenStorage {
         purpose: &str,
         record: Vec<u8>,
     ) -> Result<Option<SecretBytes>, TokenError> {
-        Ok(self.tokens.barrier().open_outside(purpose, record)?)
+        Ok(self.barrier().open_outside(purpose, record)?)
     }
 
     pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
@@ -108,12 +131,13 @@ impl TokenStorage {
         self.decoded(name, self.tokens.latest(&id(name)).await.map(|(stored, _)| stored))
     }
 
-    async fn holds(&self, name: &str) -> Result<bool, TokenError> {
+    pub(super) async fn holds(&self, name: &str) -> Result<bool, TokenError> {
         Ok(self.tokens.get(&id(name)).await?.is_some())
     }
 
+    /// The name that the index of accessors has.
     pub(super) async fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
-        let key = format!("accessor/{}", self.name(accessor)?);
+        let key = self.place_of_accessor(accessor)?;
         let stored = self.tokens.get(&key).await?;
         stored
             .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| self.unreadable(&key)))
@@ -136,10 +160,9 @@ impl TokenStorage {
         if let Some((key, value)) = first {
             self.cubbyholes.put(&mut batch, &format!("{}/{key}", entry.name), value)?;
         }
+        let is_parent = |key: &str| entry.parent.as_ref().is_some_and(|parent| key.ends_with(parent));
         match self.tokens.commit(batch).await {
-            Err(CommitError::Conflict(conflict)) if conflict.key.ends_with(&entry.name) => {
-                Err(TokenError::Duplicate)
-            }
+            Err(CommitError::Conflict(conflict)) if !is_parent(&conflict.key) => Err(TokenError::Duplicate),
             result => settled(result),
         }
     }
@@ -147,7 +170,11 @@ impl TokenStorage {
     pub(super) fn lay(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
         self.tokens.require_absent(batch, &id(&entry.name))?;
         self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?;
-        self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
+        if let Some(accessor) = self.accessor(entry)? {
+            // The text was chosen: it must not be that of a token that the server has made either.
+            self.tokens.require_absent(batch, &id(&self.name(entry.id.expose())?))?;
+            self.tokens.put(batch, &accessor, entry.name.as_bytes())?;
+        }
         if let Some(id) = entry.lease_id() {
             self.leases.put(batch, &keys::lease(&id), &[])?;
         }
@@ -176,7 +203,9 @@ impl TokenStorage {
             let removal = Removal::begin(&self.removing, name);
             match self.entry(name).await {
                 Ok(Some(entry)) => {
-                    self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
+                    if let Some(accessor) = self.accessor(&entry)? {
+                        self.tokens.delete(&mut batch, &accessor)?;
+                    }
                     if let Some(id) = entry.lease_id() {
                         self.leases.delete(&mut batch, &keys::lease(&id))?;
                         removals.push((removal, id));
@@ -223,7 +252,7 @@ impl TokenStorage {
         Ok(true)
     }
 
-    async fn empty(&self, name: &str) -> Result<usize, TokenError> {
+    pub(super) async fn empty(&self, name: &str) -> Result<usize, TokenError> {
         let mut deleted = 0;
         loop {
             let mut batch = Batch::new();
@@ -232,59 +261,6 @@ impl TokenStorage {
                 count => deleted += count,
             }
             settled(self.cubbyholes.commit(batch).await)?;
-        }
-    }
-
-    /// Removes accessors, links and cubbyholes of tokens that are gone; how many keys. What it finds was put there in
-    /// one batch with its token, so a token that is not there now is gone for good.
-    pub(super) async fn sweep(&self) -> Result<usize, TokenError> {
-        let mut swept = 0;
-        for folder in ["accessor/", "child/"] {
-            let mut after = String::new();
-            loop {
-                let page = self.tokens.keys(folder, &after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after.clone_from(last);
-                let mut batch = Batch::new();
-                for key in &page {
-                    if !self.belongs(key).await? {
-                        self.tokens.delete(&mut batch, key)?;
-                        swept += 1;
-                    }
-                }
-                settled(self.tokens.commit(batch).await)?;
-                pause().await;
-            }
-        }
-        swept += self.sweep_leases().await?;
-        for name in self.cubbyholes.list("").await? {
-            let name = name.trim_end_matches('/');
-            if !self.holds(name).await? {
-                swept += self.empty(name).await?;
-            }
-        }
-        Ok(swept)
-    }
-
-    /// Removes the names of leases of tokens that are gone; how many.
-    async fn sweep_leases(&self) -> Result<usize, TokenError> {
-        let (mut swept, mut after) = (0, String::new());
-        let folder = keys::lease("");
-        loop {
-            let page = self.leases.keys(&folder, &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(swept) };
-            after.clone_from(last);
-            let mut batch = Batch::new();
-            for key in &page {
-                if let Some((_, name)) = keys::token_of(key)
-                    && !self.holds(name).await?
-                {
-                    self.leases.delete(&mut batch, key)?;
-                    swept += 1;
-                }
-            }
-            settled(self.leases.commit(batch).await)?;
-            pause().await;
         }
     }
 
@@ -327,18 +303,6 @@ impl TokenStorage {
         }
     }
 
-    async fn belongs(&self, key: &str) -> Result<bool, TokenError> {
-        if let Some(link) = key.strip_prefix("child/") {
-            return self.holds(link.rsplit('/').next().unwrap_or(link)).await;
-        }
-        match self.tokens.get(key).await? {
-            Some(name) => {
-                self.holds(std::str::from_utf8(name.expose()).map_err(|_| self.unreadable(key))?).await
-            }
-            None => Ok(true),
-        }
-    }
-
     fn decoded(
         &self,
         name: &str,
@@ -355,12 +319,18 @@ impl TokenStorage {
         }
     }
 
-    fn unreadable(&self, key: &str) -> TokenError {
+    pub(super) fn unreadable(&self, key: &str) -> TokenError {
         TokenError::Damaged(self.tokens.unreadable(key))
     }
 
-    fn accessor(&self, entry: &Entry) -> Result<String, TokenError> {
-        Ok(format!("accessor/{}", self.name(&entry.accessor)?))
+    /// The key that leads from its accessor to a token, unless the accessor does so by itself.
+    fn accessor(&self, entry: &Entry) -> Result<Option<String>, TokenError> {
+        let is_enough = self.name_of_accessor(&entry.accessor)?.is_some_and(|name| name == entry.name);
+        if is_enough { Ok(None) } else { self.place_of_accessor(&entry.accessor).map(Some) }
+    }
+
+    fn place_of_accessor(&self, accessor: &str) -> Result<String, TokenError> {
+        Ok(format!("accessor/{}", self.hashed(accessor)?))
     }
 }
 

@@ -258,3 +258,80 @@ async fn a_device_that_is_disabled_and_enabled_again_goes_on_with_its_tree_also_
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(kept.len(), 2, "the file and its tree: {kept:?}");
 }
+
+/// A server with a file device that has written some lines, at rest.
+async fn sealed_server(file: &Path) -> (TestServer, Storage) {
+    let storage = Storage::start(Memory::new()).unwrap();
+    let world = TestServer::on(storage.clone(), Settings::default()).await;
+    assert_eq!(enable(&world, "file", file, json!({})).await.status, 204);
+    assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
+    world.core.seal(Duration::from_secs(30)).await;
+    (world, storage)
+}
+
+/// The next start of such a server, and what it says of the tree: the contradiction, and the entries.
+async fn next_start(world: TestServer, storage: Storage, file: &Path) -> (Value, Vec<Value>) {
+    let core = core_on(storage, Settings::default());
+    core.unseal(&world.key).await.unwrap();
+    let world = TestServer { core, ..world };
+    let mut said = Value::Null;
+    // The entry of the tree follows its opening.
+    for _ in 0..2 {
+        said = world.root("POST", "sys/audit-log/checkpoint/file", None).await.body["data"].clone();
+    }
+    assert!(said["size"].is_u64(), "{said}");
+    let status = world.root("GET", "sys/audit-status", None).await;
+    let contradiction = status.body["data"]["devices"]["file/"]["evidence"]["contradiction"].clone();
+    world.core.seal(Duration::from_secs(30)).await;
+    let text = std::fs::read_to_string(file).unwrap();
+    let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    (contradiction, entries.filter(|entry| !entry["gap"]["tree"].is_null()).collect())
+}
+
+#[tokio::test]
+async fn a_log_that_was_begun_again_while_the_server_was_sealed_is_said_though_nothing_of_the_old_one_is_left()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.log");
+    let (world, storage) = sealed_server(&file).await;
+    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_dir_all(folder.path().join("a.log.tlog")).unwrap();
+    let (contradiction, entries) = next_start(world, storage, &file).await;
+    assert!(contradiction.to_string().contains("the tree was missing"), "{contradiction}");
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert!(entries[0]["gap"]["tree"]["size"].as_u64().unwrap() > 0, "{}", entries[0]);
+}
+
+#[tokio::test]
+async fn a_line_that_was_added_while_the_server_was_sealed_is_said_and_not_covered() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.log");
+    let (world, storage) = sealed_server(&file).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let forged = text.lines().next().unwrap().replace("sys/", "forged/");
+    std::fs::write(&file, format!("{text}{forged}\n")).unwrap();
+    let (contradiction, entries) = next_start(world, storage, &file).await;
+    assert_eq!(contradiction, Value::Null);
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_eq!(
+        (&entry["gap"]["tree"]["lines"], &entry["gap"]["reason"]),
+        (&json!(1), &json!("lines that were written while the server was stopped are not in the tree"))
+    );
+}
+
+#[tokio::test]
+async fn an_untouched_log_goes_on_and_one_of_a_killed_server_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.log");
+    let (world, storage) = sealed_server(&file).await;
+    let core = core_on(storage.clone(), Settings::default());
+    core.unseal(&world.key).await.unwrap();
+    let world = TestServer { core, ..world };
+    assert_eq!(world.root("POST", "sys/audit-log/checkpoint/file", None).await.status, 200);
+    world.core.keep_record().await;
+    assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
+    // The next start knows nothing of the end of this one.
+    world.core.unsealed().unwrap().broker.release("file/");
+    let (contradiction, entries) = next_start(world, storage, &file).await;
+    assert_eq!((contradiction, entries), (Value::Null, Vec::new()));
+}

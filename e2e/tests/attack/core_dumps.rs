@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt as _;
 
 use onrecord_e2e::place::Place;
+use rustix::process::Signal;
 
 #[test]
 fn the_memory_of_a_server_is_in_no_core_dump() {
@@ -17,4 +19,15 @@ fn the_memory_of_a_server_is_in_no_core_dump() {
     // What cannot be dumped belongs to root in /proc, whichever user runs it (proc(5)).
     let memory = fs::metadata(format!("/proc/{}/mem", server.pid())).expect("its memory");
     assert_eq!((memory.uid(), memory.gid()), (0, 0));
+}
+
+#[test]
+fn a_server_that_crashes_with_its_log_key_in_memory_leaves_no_dump() {
+    let place = Place::new();
+    let mut server = place.in_memory("");
+    server.enable_file("file", &place.path("audit.log"));
+    // The key has signed.
+    assert_eq!(server.call("POST", "sys/audit-log/checkpoint/file", None).status, 200);
+    let ended = server.crash(Signal::SEGV);
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(Signal::SEGV.as_raw()), false));
 }

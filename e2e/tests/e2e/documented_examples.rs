@@ -87,21 +87,29 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("the log is there").permissions().mode() & 0o7777
 }
 
-/// A file that the test may make and removes again, with a name that the documents print.
+/// A log that the test may make and removes again with its tree, with a name that the documents print.
 struct Printed(PathBuf);
 
 impl Printed {
-    /// `None` if it is there already, or cannot be made: then it is somebody else's.
+    /// `None` if it or its tree is there already, or it cannot be made: then it is somebody else's.
     fn claim(path: &str) -> Option<Self> {
         let path = PathBuf::from(path);
+        if Self::tree(&path).exists() {
+            return None;
+        }
         fs::OpenOptions::new().write(true).create_new(true).open(&path).ok()?;
         Some(Self(path))
+    }
+
+    fn tree(log: &Path) -> PathBuf {
+        log.with_added_extension("tlog")
     }
 }
 
 impl Drop for Printed {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.0));
+        drop(fs::remove_dir_all(Self::tree(&self.0)));
     }
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod crate_levels;
 mod degraded;
 mod documented_examples;
+mod evidence_faults;
 mod fault_table;
 mod foreign_evidence;
 mod group_commit;

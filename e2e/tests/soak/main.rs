@@ -9,7 +9,6 @@ mod daemons;
 mod peer;
 mod plan;
 mod process;
-mod small_disk;
 mod stanzas;
 mod world;
 

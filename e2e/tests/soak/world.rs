@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::{log, wait};
+use onrecord_e2e::small_disk::SmallDisk;
+use onrecord_e2e::{log, verify, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -16,7 +17,6 @@ use super::daemons::Daemons;
 use super::peer::Peer;
 use super::plan::Step;
 use super::process::Process;
-use super::small_disk::SmallDisk;
 use super::stanzas;
 
 /// How many clients there are.
@@ -68,9 +68,9 @@ impl World {
             let options = json!({"address": address, "socket_type": "tcp", "write_timeout": "1s"});
             server.enable(name, "socket", &options);
         }
-        let disk = SmallDisk::mount(&place.path("small"));
+        let disk = SmallDisk::mount(&place.path("small"), 256);
         match &disk {
-            Some(disk) => server.enable_file("small", &disk.log()),
+            Some(disk) => server.enable_file("small", &disk.path().join("small.log")),
             None => println!("soak: without a full disk; this machine does not allow to mount one"),
         }
         let clients = Clients::begin(CLIENTS);
@@ -324,7 +324,7 @@ impl World {
         let mut logs = log::files(&self.logs(), "");
         logs.extend(log::files(&self.place.path("received"), ""));
         logs.extend(self.daemons.logs());
-        logs.extend(self.disk.iter().map(SmallDisk::log));
+        logs.extend(self.disk.iter().map(|disk| disk.path().join("small.log")));
         logs.retain(|path| path.exists());
         logs
     }
@@ -344,6 +344,7 @@ impl World {
             let on_disk = log::check(&log::files(&self.logs(), ""), &[]);
             let mut wrong = of_the_union(&verdict.report);
             wrong.extend(of_each_device(&on_disk.report));
+            wrong.extend(verify::differences(&self.all_logs()).into_iter().map(Value::from));
             // A peer or a daemon that got nothing has left a file that is not a log.
             if alive && wrong.is_empty() && !verdict.report.is_null() {
                 self.judged += 1;

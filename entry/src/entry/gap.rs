@@ -8,7 +8,7 @@ use std::io;
 use onrecord_value::{Time, Value};
 
 use super::list::{Item, List};
-use super::text::{Clear, TemplateText};
+use super::text::{Clear, Template, TemplateText};
 use crate::salt::{SaltId, parse_digits};
 use crate::seq_set::{SeqRange, SeqSet};
 
@@ -53,6 +53,18 @@ pub struct TreeFacts<'a> {
     pub lines: u64,
     /// The name under which the tree was kept, if another was begun.
     pub kept_as: Clear<'a>,
+}
+
+/// The reasons of those events that readers tell apart.
+impl TreeFacts<'_> {
+    /// `lines` lines, which are in the log before the one of entry `size`, are not in the tree.
+    pub const LOST: Template = Template::new("the tree could not take lines");
+    /// A start added `lines` lines, as the entries from `size` on, which a start before it had not added.
+    pub const REPAIRED: Template =
+        Template::new("lines that an earlier start had not added to the tree were added");
+    /// A start added `lines` lines, as the entries from `size` on, which were written while no tree was kept.
+    pub const ADDED: Template =
+        Template::new("lines that were written while no tree was kept were added to the tree");
 }
 
 /// The signed checkpoint of another device's tree: two devices vouch for each other.

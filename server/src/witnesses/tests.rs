@@ -16,7 +16,7 @@ fn log(size: u64) -> (Log, String) {
     let root = tree.flush(&mut store).unwrap();
     let note = Checkpoint { origin: ORIGIN.into(), size, root }.sign(&key).unwrap();
     store.write("checkpoint", note.to_string().as_bytes()).unwrap();
-    (Log { reader: Arc::new(store), origin: ORIGIN.into() }, note.text)
+    (Log { reader: Arc::new(store), origin: ORIGIN.into(), reading: Arc::default() }, note.text)
 }
 
 fn witness(key: &Ed25519Key, url: &str) -> (Client, WitnessConfig) {
@@ -50,4 +50,16 @@ async fn a_witness_that_is_ahead_refuses_and_one_that_is_not_there_is_unavailabl
     assert!(matches!(submit(&client, &ahead, &log, None).await, Err(Failure::Contradiction(_))));
     let (client, gone) = witness(&key, &server.url());
     assert!(matches!(submit(&client, &gone, &log, None).await, Err(Failure::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_folder_that_hangs_is_read_by_one_thread_only() {
+    let (key, (log, _)) = (Ed25519Key::generate().unwrap(), log(3));
+    let server = Scripted::start(Vec::new()).unwrap();
+    let (client, witness) = witness(&key, &server.url());
+    // That of the task, and that of a thread that has not come back.
+    let _held = [Arc::clone(&log.reading), Arc::clone(&log.reading)];
+    let refused = submit(&client, &witness, &log, None).await;
+    assert_eq!(refused, Err(Failure::Unavailable("the folder of the tree hangs".to_owned())));
+    assert!(server.sent().is_empty());
 }

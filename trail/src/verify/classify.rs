@@ -11,6 +11,7 @@ use super::declared::Declared;
 use super::leaves::Leaves;
 use super::lookup::Lookup;
 use super::report::{Finding, FindingKind};
+use super::times::Era;
 use super::walk::{Difference, Repetition, Track, Walk, Where};
 use crate::report::Sample;
 
@@ -40,7 +41,9 @@ struct Found {
 }
 
 /// What is looked at.
-pub(crate) struct Bounds {
+pub(crate) struct Bounds<'b> {
+    /// Sources of which no line is in the tree.
+    pub(crate) foreign: &'b [(usize, Era)],
     /// The first leaf that must have a line.
     pub(crate) first_leaf: u64,
     /// How many leaves there are.
@@ -54,10 +57,10 @@ pub(crate) fn classify(
     walk: &mut Walk<'_>,
     names: &[String],
     tracks: &[Track],
-    declared: &Declared,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
 ) -> Findings {
-    let Bounds { first_leaf, size, examples } = *bounds;
+    let Bounds { first_leaf, size, examples, foreign } = *bounds;
+    let declared = Declared::new(walk, first_leaf);
     let Walk { leaves, covered, differences, repetitions, .. } = walk;
     let missing = if first_leaf < size {
         SeqSet::from(SeqRange { from: first_leaf, to: size - 1 }).difference(covered)
@@ -70,8 +73,7 @@ pub(crate) fn classify(
     differences.sort_by_key(|one| (one.source, one.line));
     all.find_moved(differences);
     for difference in differences.iter() {
-        let (leaf, next) = difference.leaves;
-        if difference.at == Where::Inside && leaf == next && declared.has(leaf, difference.count) {
+        if declared.has(difference, covered, first_leaf) {
             let kind = FindingKind::UncoveredDeclared;
             let finding = all.one(kind, difference.source, difference.line, difference.count);
             all.add(finding);
@@ -83,6 +85,15 @@ pub(crate) fn classify(
         all.repetition(*repetition);
     }
     all.missing_at_the_ends();
+    for (source, era) in foreign {
+        let kind = match era {
+            Era::Before => FindingKind::UncoveredHead,
+            Era::After => FindingKind::UncoveredTail,
+            Era::Unknown => FindingKind::Foreign,
+        };
+        let finding = all.one(kind, *source, 1, tracks.get(*source).map_or(0, |track| track.lines));
+        all.add(finding);
+    }
     all.of_tracks();
     all.findings
 }
@@ -286,7 +297,7 @@ impl Classifier<'_, '_> {
                 (None, Some(source)) => (FindingKind::HeadCut, source, 0),
                 (Some((source, track)), Some(_)) => (FindingKind::MissingBetween, source, track.lines),
                 (Some((source, track)), None) => (FindingKind::TailCut, source, track.lines),
-                (None, None) => (FindingKind::TailCut, 0, 0),
+                (None, None) => (FindingKind::AllMissing, 0, 0),
             };
             let next = after.filter(|_| kind == FindingKind::MissingBetween);
             let next = next.map(|source| self.name(source).to_owned());
@@ -358,8 +369,8 @@ mod tests {
         walk.differences.push(difference(Where::Tail, line, CLAIMED, (CLAIMED / 2 + 1, CLAIMED / 2 + 1)));
         let (first, last) = (Some(CLAIMED / 2), Some(CLAIMED / 2));
         let tracks = [Track { lines: line + CLAIMED - 1, covered: 1, first, last, ..Track::default() }];
-        let bounds = Bounds { first_leaf: 0, size: CLAIMED, examples: 10 };
-        let findings = classify(&mut walk, &["log".to_owned()], &tracks, &Declared::default(), &bounds);
+        let bounds = Bounds { first_leaf: 0, size: CLAIMED, examples: 10, foreign: &[] };
+        let findings = classify(&mut walk, &["log".to_owned()], &tracks, &bounds);
         let counts: Vec<_> = findings.iter().map(|(kind, sample)| (*kind, sample.count)).collect();
         // Of the line that the walk kept the leaf is not known either.
         assert_eq!(

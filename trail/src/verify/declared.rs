@@ -1,69 +1,49 @@
-//! Lines of which the tree itself says that it could not take them: a gap entry, which is a leaf, says how many, and where.
+//! Lines that are not in the tree, and of which the tree itself says so: an event that is a leaf says how many there are, and before
+//! which leaf.
 //! Never in it: gaps of the log.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 
-use memchr::memmem;
-use onrecord_entry::decode;
-use onrecord_entry::gap::GAP_PATH;
+use onrecord_entry::SeqSet;
 
-use super::line_hashes::LineDigest;
-use super::lookup::Lookup;
-use super::walk::{Walk, Where};
-use crate::input::Input;
-use crate::lines::Lines;
+use super::tree_events::EventKind;
+use super::walk::{Difference, Walk, Where};
 
-/// The most of them that are kept.
-const DECLARED_MAX: usize = 1 << 18;
-
-/// The size of the tree when it could not take lines, and how many.
+/// How many lines before which leaf.
 #[derive(Debug, Default)]
-pub(crate) struct Declared(HashSet<(u64, u64)>);
+pub(crate) struct Declared(BTreeMap<u64, u64>);
 
 impl Declared {
-    /// Reads the entries of the sources, if there are lines that they could declare. Lines that are not in the tree declare
-    /// nothing: a forger may have written them, or exchanged the file since it was compared.
-    pub(crate) fn read(walk: &mut Walk<'_>, inputs: &[Option<&Input>]) -> Self {
-        let mut declared = Self::default();
-        let undeclared = |at: Where, (from, to): (u64, u64)| at == Where::Inside && from == to;
-        if !walk.differences.iter().any(|one| undeclared(one.at, one.leaves)) {
-            return declared;
+    /// Those of which exactly as many lines are there as an event says: fewer or more are not those that the tree could not take.
+    /// After a rotation some may be at the end of one file, and others at the beginning of the next.
+    pub(crate) fn new(walk: &Walk<'_>, first_leaf: u64) -> Self {
+        let mut said: BTreeMap<u64, u64> = BTreeMap::new();
+        for (_, event) in walk.events.iter().filter(|(_, event)| event.kind == EventKind::Lost) {
+            let lines = said.entry(event.size).or_default();
+            *lines = lines.saturating_add(event.lines);
         }
-        let (mut found, mut count) = (Lookup::new(), 0);
-        for input in inputs.iter().filter_map(|input| input.as_ref()?.again()) {
-            read_source(input, &mut found, &mut count);
+        let mut there: BTreeMap<u64, u64> = BTreeMap::new();
+        for (leaf, lines) in walk.differences.iter().filter_map(|one| surplus(one, &walk.covered, first_leaf))
+        {
+            *there.entry(leaf).or_default() += lines;
         }
-        if !found.is_empty() {
-            walk.leaves.each(0, &mut |_, hash| {
-                declared.0.extend(found.find(hash).and_then(|said| *said));
-                ControlFlow::<()>::Continue(())
-            });
-        }
-        declared
+        said.retain(|leaf, lines| there.get(leaf) == Some(lines));
+        Self(said)
     }
 
-    /// Whether so many lines before this leaf are declared.
-    pub(crate) fn has(&self, leaf: u64, lines: u64) -> bool {
-        self.0.contains(&(leaf, lines))
+    /// Whether these lines are some of them.
+    pub(crate) fn has(&self, difference: &Difference, covered: &SeqSet, first_leaf: u64) -> bool {
+        surplus(difference, covered, first_leaf).is_some_and(|(leaf, _)| self.0.contains_key(&leaf))
     }
 }
 
-/// Adds what the entries of a source say, by the leaves that they would be.
-fn read_source(input: Input, found: &mut Lookup<Option<(u64, u64)>>, count: &mut usize) {
-    let finder = memmem::Finder::new(GAP_PATH);
-    let Ok(opened) = input.open() else { return };
-    let mut lines = Lines::new(opened.reader);
-    while let Ok(Some(line)) = lines.next() {
-        if line.too_long || finder.find(line.text).is_none() || *count >= DECLARED_MAX {
-            continue;
-        }
-        let Ok(decoded) = decode(line.text) else { continue };
-        let entry = decoded.entry();
-        let is_gap = entry.request.path == GAP_PATH.into();
-        if let Some(tree) = entry.gap.and_then(|gap| gap.tree).filter(|_| is_gap) {
-            *found.want(LineDigest::of(&line).leaf()) = Some((tree.size, tree.lines));
-            *count += 1;
-        }
-    }
+/// The leaf before which lines stand, and how many, if none of the lines stands for a leaf.
+fn surplus(difference: &Difference, covered: &SeqSet, first_leaf: u64) -> Option<(u64, u64)> {
+    let (from, to) = difference.leaves;
+    let leaf = match difference.at {
+        Where::Inside => (from == to).then_some(from),
+        Where::Tail => covered.contains(from).then_some(from),
+        Where::Head => (to <= first_leaf || covered.contains(to - 1)).then_some(to),
+    };
+    leaf.map(|leaf| (leaf, difference.count)).filter(|(_, lines)| *lines > 0)
 }

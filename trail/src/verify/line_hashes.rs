@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use onrecord_evidence::{Digest, Hash, hash_leaf, line_digest};
 
+use super::tree_events::{TreeEvent, TreeEvents};
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 
@@ -42,6 +43,8 @@ pub(crate) struct LineHashes {
     pub(crate) error: Option<io::Error>,
     taken: Rc<Cell<u64>>,
     total: Option<u64>,
+    read: u64,
+    events: TreeEvents,
 }
 
 impl LineHashes {
@@ -56,6 +59,8 @@ impl LineHashes {
             error: None,
             taken: opened.taken,
             total: opened.total,
+            read: 0,
+            events: TreeEvents::default(),
         })
     }
 
@@ -93,6 +98,11 @@ impl LineHashes {
         self.ended && !self.whole
     }
 
+    /// The events of the tree that the lines report which were read until now.
+    pub(crate) fn take_events(&mut self) -> Vec<TreeEvent> {
+        self.events.take()
+    }
+
     /// How many bytes of the source were read, and how many it has, if that is known.
     pub(crate) fn bytes(&self) -> (u64, Option<u64>) {
         (self.taken.get(), self.total)
@@ -105,6 +115,10 @@ impl LineHashes {
         match self.lines.next() {
             Ok(Some(line)) => {
                 self.whole = line.whole;
+                self.read += 1;
+                if !line.too_long {
+                    self.events.see(self.read, line.text);
+                }
                 self.queue.push_back(LineDigest::of(&line));
             }
             Ok(None) => self.ended = true,

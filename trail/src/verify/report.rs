@@ -38,6 +38,10 @@ pub enum FindingKind {
     UncoveredDeclared,
     /// Lines after the last leaf: nothing vouches for them yet.
     UncoveredTail,
+    /// A file of which no line is in the tree: it is of another device, or not an audit log, or older than the tree.
+    Foreign,
+    /// No leaf has a line: the log was emptied, or it is another one.
+    AllMissing,
     /// Lines whose leaves cannot be read.
     Unverifiable,
     /// A source cannot be read any further.
@@ -77,6 +81,11 @@ pub struct Finding {
 pub enum Signature {
     /// A given key signed it.
     Holds,
+    /// Only a key signed it that was retired.
+    Retired {
+        /// The name and id of that key.
+        key: String,
+    },
     /// No key was given.
     NotChecked {
         /// The names and ids of the keys that it names.
@@ -107,6 +116,8 @@ pub struct WitnessReport {
 pub struct TreeReport {
     /// The name of the log, as its checkpoint says.
     pub origin: String,
+    /// The name of the log that was to be verified, if it is another one.
+    pub other_than: Option<String>,
     /// How many leaves it has.
     pub size: u64,
     /// The root of the checkpoint, in Base64.
@@ -125,6 +136,23 @@ pub struct TreeReport {
     pub kept_up_to: Option<u64>,
     /// Those that it does not agree with.
     pub kept_wrong: Sample<KeptCheckpoint>,
+}
+
+/// Lines that a start of the server added to the tree, which a start before it had written and not added, or which were written
+/// while no tree was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VouchedLater {
+    /// The name of their source.
+    pub source: String,
+    /// The number of the first, from 1.
+    pub line: u64,
+    /// How many there are.
+    pub lines: u64,
+    /// The leaf of the first.
+    pub leaf: u64,
+    /// The time of the entry in which the start says that it added them.
+    pub time: String,
 }
 
 /// One source.
@@ -155,6 +183,10 @@ pub struct Verification {
     pub tree: TreeReport,
     /// The findings by their kinds. The counts are of lines, or of leaves without lines.
     pub findings: BTreeMap<FindingKind, Sample<Finding>>,
+    /// Lines that a start added later. The count is of lines.
+    pub vouched_later: Sample<VouchedLater>,
+    /// Whether these count as a difference.
+    pub strict: bool,
     /// The first leaf that had to have a line.
     pub first_leaf: u64,
     /// Kinds of findings that were allowed.
@@ -175,14 +207,9 @@ pub enum Verdict {
 impl Verification {
     /// What follows from the findings.
     pub fn verdict(&self) -> Verdict {
-        if self.has_no_line() || self.tree.size == 0 {
-            Verdict::NotJudged
-        } else if self.differs() {
-            // A foreign file beside the log makes nothing of it undone.
+        if self.differs() {
             Verdict::Differs
-        } else if self.not_a_log().next().is_some() {
-            Verdict::NotJudged
-        } else if self.tree.signature == Signature::Holds {
+        } else if !self.has_no_line() && self.tree.size > 0 && self.tree.signature == Signature::Holds {
             Verdict::Intact
         } else {
             Verdict::NotJudged
@@ -196,7 +223,9 @@ impl Verification {
         self.findings.iter().any(|(kind, found)| found.count > 0 && !self.allowed.contains(kind))
             || tree.contradictions.count > 0
             || !tree.root_holds
-            || matches!(tree.signature, Signature::Wrong { .. })
+            || matches!(tree.signature, Signature::Wrong { .. } | Signature::Retired { .. })
+            || tree.other_than.is_some()
+            || (self.strict && self.vouched_later.count > 0)
             || tree.kept_wrong.count > 0
             || tree.witnesses.iter().any(is_wrong)
     }
@@ -204,28 +233,17 @@ impl Verification {
     /// Why nothing can be said, a sentence each; empty if something can.
     pub fn not_judged(&self) -> Vec<String> {
         let mut reasons = Vec::new();
-        for source in self.not_a_log() {
-            let lines = match source.lines {
-                1 => "its only line is not".to_owned(),
-                lines => format!("none of its {lines} lines is"),
-            };
-            reasons.push(format!(
-                "{} does not belong to this tree: {lines} in it. It is of another device, older than the tree, or not an \
-                 audit log.",
-                source.name
-            ));
+        if self.differs() {
+            return reasons;
         }
-        if reasons.is_empty() && self.has_no_line() {
+        if self.has_no_line() {
             let names: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
             reasons.push(format!("There is no line in {}.", names.join(", ")));
         }
         if self.tree.size == 0 {
             reasons.push("The tree has no leaf.".to_owned());
         }
-        if reasons.is_empty()
-            && !self.differs()
-            && matches!(self.tree.signature, Signature::NotChecked { .. })
-        {
+        if reasons.is_empty() && matches!(self.tree.signature, Signature::NotChecked { .. }) {
             reasons.push(
                 "The signature was not checked: no key was given (-key). Who can write to the log can write a tree for it."
                     .to_owned(),
@@ -249,13 +267,15 @@ impl Verification {
         report.into()
     }
 
-    /// The sources with lines of which none is in the tree.
-    fn not_a_log(&self) -> impl Iterator<Item = &VerifiedSource> {
-        self.sources.iter().filter(|source| source.covered == 0 && source.lines > 0 && !source.torn_aside)
-    }
-
     fn has_no_line(&self) -> bool {
         self.sources.iter().all(|source| source.covered == 0)
+    }
+}
+
+impl VerifiedSource {
+    /// Whether it has lines, and none of them is in the tree. Of a torn end, which a device kept aside, that is as it must be.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        self.covered == 0 && self.lines > 0 && !self.torn_aside
     }
 }
 

@@ -36,14 +36,14 @@ impl<'s> Snapshot<'s> {
             }
             text = after;
         }
-        Err(VerifyError::Checkpoint(
+        Err(VerifyError::Unreadable(
             "it changes faster than the tree can be read: copy the folder first".into(),
         ))
     }
 }
 
 fn read_checkpoint(store: &dyn StoreReader) -> Result<String, VerifyError> {
-    let bytes = store.read(CHECKPOINT).map_err(|error| VerifyError::Checkpoint(error.to_string()))?;
+    let bytes = store.read(CHECKPOINT).map_err(|error| VerifyError::Unreadable(error.to_string()))?;
     let bytes = bytes.ok_or(VerifyError::NoTree)?;
     String::from_utf8(bytes).map_err(|_| VerifyError::Checkpoint("not a signed note: it is not text".into()))
 }

@@ -39,3 +39,47 @@ pub(crate) fn add(findings: &mut Findings, input: Option<&Input>) {
         }
     }
 }
+
+/// By so much two entries of a log may be out of order.
+const OUT_OF_ORDER_NANOS: i128 = 60_000_000_000;
+/// In so many of its first lines the first entry of a source is looked for.
+const FIRST_LINES: usize = 1000;
+
+/// When a source was written of which no line is in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// Before the first leaf.
+    Before,
+    /// After the last leaf.
+    After,
+    /// Neither, or that is not known.
+    Unknown,
+}
+
+/// The era of a source beside those that have the first leaf and the last one.
+pub(crate) fn era(source: Option<&Input>, first: Option<&Input>, last: Option<&Input>) -> Era {
+    let Some((begin, end)) = source.and_then(ends) else { return Era::Unknown };
+    let before = first.and_then(ends).map(|(first, _)| (end.saturating_sub(first).max(0), Era::Before));
+    let after = last.and_then(ends).map(|(_, last)| (last.saturating_sub(begin).max(0), Era::After));
+    let near = [before, after].into_iter().flatten().filter(|(apart, _)| *apart <= OUT_OF_ORDER_NANOS);
+    near.min_by_key(|(apart, _)| *apart).map_or(Era::Unknown, |(_, era)| era)
+}
+
+/// The times of the first and the last entry of a source, in nanoseconds.
+fn ends(input: &Input) -> Option<(i128, i128)> {
+    let mut lines = Lines::new(input.again()?.open().ok()?.reader);
+    let time = |text: &[u8]| decode(text).ok().map(|entry| entry.time().unix_nanos());
+    let (mut first, mut last, mut number) = (None, Vec::new(), 0);
+    while let Ok(Some(line)) = lines.next() {
+        if line.too_long || !line.whole {
+            continue;
+        }
+        number += 1;
+        if first.is_none() && number <= FIRST_LINES {
+            first = time(line.text);
+        }
+        last.clear();
+        last.extend_from_slice(line.text);
+    }
+    Some((first?, time(&last)?))
+}

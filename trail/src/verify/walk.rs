@@ -12,6 +12,7 @@ use super::leaves::Leaves;
 use super::line_hashes::LineHashes;
 use super::locate::Start;
 use super::lookup::Lookup;
+use super::tree_events::TreeEvent;
 
 /// How far ahead the next like place is searched for, in lines and in leaves: further where it is not near.
 const WINDOWS: [usize; 5] = [8, 64, 512, 4096, 65536];
@@ -60,6 +61,15 @@ pub(crate) struct Repetition {
     pub(crate) leaf: u64,
 }
 
+/// Lines of a source that are leaves, at their place, and the first that are: `to` is the leaf after the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) source: usize,
+    pub(crate) line: u64,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
 /// What a source has of the tree.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Track {
@@ -81,6 +91,10 @@ pub(crate) struct Walk<'t> {
     pub(crate) covered: SeqSet,
     pub(crate) differences: Vec<Difference>,
     pub(crate) repetitions: Vec<Repetition>,
+    pub(crate) runs: Vec<Run>,
+    /// Events of the tree that leaves report, with the sources of their lines. A line that is not in the tree reports nothing: a
+    /// forger may have written it.
+    pub(crate) events: Vec<(usize, TreeEvent)>,
     kept: usize,
 }
 
@@ -92,7 +106,15 @@ struct Skipped {
 
 impl<'t> Walk<'t> {
     pub(crate) const fn new(leaves: Leaves<'t>) -> Self {
-        Self { leaves, covered: SeqSet::new(), differences: Vec::new(), repetitions: Vec::new(), kept: 0 }
+        Self {
+            leaves,
+            covered: SeqSet::new(),
+            differences: Vec::new(),
+            repetitions: Vec::new(),
+            runs: Vec::new(),
+            events: Vec::new(),
+            kept: 0,
+        }
     }
 
     /// Compares a source that begins there.
@@ -104,7 +126,7 @@ impl<'t> Walk<'t> {
         progress: &mut dyn FnMut(&LineHashes),
     ) -> Track {
         let mut track = Track::default();
-        let mut leaf = start.leaf;
+        let (mut leaf, first_run) = (start.leaf, self.runs.len());
         let head = self.skip(lines, start.line, Skipped::default());
         if head.count > 0 {
             let leaves = (leaf.saturating_sub(head.count), leaf);
@@ -133,6 +155,7 @@ impl<'t> Walk<'t> {
             }
             progress(lines);
         }
+        self.add_events(source, lines.take_events(), first_run);
         track.lines = lines.passed();
         track.error = lines.error.take().map(|error| error.to_string());
         progress(lines);
@@ -159,17 +182,34 @@ impl<'t> Walk<'t> {
             return;
         }
         let range = SeqRange { from, to: to - 1 };
+        let mut fresh = SeqSet::from(range);
         if self.covered.last().is_some_and(|last| last >= from) {
             for double in self.covered.intersection(&SeqSet::from(range)).iter() {
                 let count = double.to - double.from + 1;
                 let line = line + (double.from - from);
                 self.repetitions.push(Repetition { source, line, count, leaf: double.from });
             }
+            fresh = fresh.difference(&self.covered);
         }
         self.covered.insert_range(range);
+        let run =
+            |run: SeqRange| Run { source, line: line + (run.from - from), from: run.from, to: run.to + 1 };
+        self.runs.extend(fresh.iter().map(run));
         track.covered += to - from;
         track.first = Some(track.first.map_or(from, |first| first.min(from)));
         track.last = Some(track.last.map_or(to - 1, |last| last.max(to - 1)));
+    }
+
+    /// Keeps the events of which the lines are in one of the source's runs, which are in the order of the lines.
+    fn add_events(&mut self, source: usize, events: Vec<TreeEvent>, first_run: usize) {
+        let runs = self.runs.get(first_run..).unwrap_or_default();
+        let is_leaf = |line: u64| {
+            let before = runs.partition_point(|run| run.line <= line);
+            let run = before.checked_sub(1).and_then(|at| runs.get(at));
+            run.is_some_and(|run| line - run.line < run.to - run.from)
+        };
+        self.events
+            .extend(events.into_iter().filter(|event| is_leaf(event.line)).map(|event| (source, event)));
     }
 
     fn add(&mut self, source: usize, at: Where, line: u64, skipped: Skipped, leaves: (u64, u64), cut: bool) {

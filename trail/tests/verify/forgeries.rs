@@ -4,14 +4,12 @@
 use std::fs;
 use std::io::Cursor;
 
-use onrecord_entry::Entry;
-use onrecord_entry::gap::{Gap, TreeFacts};
 use onrecord_trail::Input;
 use onrecord_trail::verify::FindingKind::{self, *};
 use onrecord_trail::verify::{TreeFolder, Verdict, Verification, VerifyError, VerifyOptions, verify};
 use proptest::prelude::*;
 
-use super::kit::{Device, Row, entry, line_of, rows, text};
+use super::kit::{Device, Row, entry, rows, text};
 
 const LINES: u64 = 700;
 
@@ -212,29 +210,32 @@ fn rotated_and_compressed_files_are_one_log_in_any_order() {
 }
 
 #[test]
-fn an_empty_file_after_a_rotation_is_no_finding_and_an_emptied_log_is_not_judged() {
+fn an_empty_file_after_a_rotation_is_no_finding_and_an_emptied_log_is_one() {
     let device = Device::new(LINES);
     let rotated = device.write("audit.log.1", &device.lines);
     fs::write(device.log(), "").unwrap();
     is_intact(&device.verify(&[rotated, device.log()], device.options()));
     let found = device.verify(&[device.log()], device.options());
-    assert_eq!((found.verdict(), rows(&found)), (Verdict::NotJudged, vec![(TailCut, 0, 0, Some(0), LINES)]));
+    assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(AllMissing, 0, 0, Some(0), LINES)]));
+    assert!(found.not_judged().is_empty());
+    // All its files were deleted, and nothing was written since.
+    let options = VerifyOptions { first_leaf: LINES, ..device.options() };
+    let found = device.verify(&[device.log()], options);
+    assert_eq!((found.verdict(), rows(&found)), (Verdict::NotJudged, Vec::new()));
     assert!(found.not_judged()[0].starts_with("There is no line in "), "{:?}", found.not_judged());
 }
 
 #[test]
-fn a_file_that_is_of_another_device_or_no_log_is_not_judged() {
+fn a_file_that_is_of_another_device_or_no_log_is_named() {
     let device = Device::new(LINES);
-    let other = device.write("other.log", &(5000..6000).map(entry).collect::<Vec<_>>());
+    let others: Vec<_> = (0..1000).map(|at| [entry(at), b" ".to_vec()].concat()).collect();
+    let other = device.write("other.log", &others);
     let found = device.verify(&[device.log(), other.clone()], device.options());
-    assert_eq!((found.verdict(), rows(&found)), (Verdict::NotJudged, Vec::new()));
-    let reason = &found.not_judged()[0];
-    assert!(
-        reason.contains("other.log does not belong to this tree: none of its 1000 lines is in it"),
-        "{reason}"
-    );
+    assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(Foreign, 1, 1000, None, 0)]));
+    assert!(found.findings[&Foreign].first[0].source.ends_with("other.log"));
     let found = device.verify(&[other], device.options());
-    assert_eq!(found.verdict(), Verdict::NotJudged);
+    let all = vec![(Foreign, 1, 1000, None, 0), (AllMissing, 0, 0, Some(0), LINES)];
+    assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, all));
 
     let empty = tempfile::tempdir().unwrap();
     let error = verify(
@@ -269,6 +270,35 @@ fn a_log_that_is_older_than_its_tree_is_covered_from_its_first_leaf_on() {
 }
 
 #[test]
+fn a_file_without_lines_of_the_tree_is_older_or_newer_than_the_tree_or_foreign() {
+    let device = Device::with("example.com/file", (600..900).map(entry).collect());
+    for (from, to, kind) in [(0, 600, UncoveredHead), (900, 1000, UncoveredTail)] {
+        // An entry may be a little out of order.
+        let mut lines: Vec<_> = (from..to).map(entry).collect();
+        lines.swap(0, 20);
+        let files = [device.log(), device.write("other.log", &lines)];
+        let found = device.verify(&files, device.options());
+        assert_eq!((found.verdict(), rows(&found)), (Verdict::Differs, vec![(kind, 1, to - from, None, 0)]));
+        let options = VerifyOptions { allowed: vec![kind], ..device.options() };
+        assert_eq!(device.verify(&files, options).verdict(), Verdict::Intact);
+    }
+    // Its lines are of the time of the tree, or of no time.
+    let within: Vec<_> = (700..710).map(|at| [entry(at), b" ".to_vec()].concat()).collect();
+    for lines in [within, vec![b"> a".to_vec(), b"> b".to_vec()]] {
+        let files = [device.log(), device.write("other.log", &lines)];
+        assert_eq!(
+            rows(&device.verify(&files, device.options())),
+            [(Foreign, 1, lines.len() as u64, None, 0)]
+        );
+    }
+    // Where the last leaves are missing, nothing comes after them.
+    let newer = device.write("other.log", &(1000..1010).map(entry).collect::<Vec<_>>());
+    let cut = device.write("audit.log", &device.lines[..200]);
+    let found = device.verify(&[cut, newer], device.options());
+    assert_eq!(rows(&found), [(TailCut, 200, 0, Some(200), 100), (Foreign, 1, 10, None, 0)]);
+}
+
+#[test]
 fn lines_that_no_checkpoint_covers_yet_are_accepted_only_where_that_was_asked_for() {
     let device = Device::new(LINES);
     let mut lines = device.lines.clone();
@@ -280,40 +310,6 @@ fn lines_that_no_checkpoint_covers_yet_are_accepted_only_where_that_was_asked_fo
     );
     let options = VerifyOptions { allowed: vec![UncoveredTail], ..device.options() };
     assert_eq!(device.verify(&[device.log()], options).verdict(), Verdict::Intact);
-}
-
-#[test]
-fn lines_that_the_tree_could_not_take_are_named_as_an_entry_of_it_declares_them() {
-    let facts = TreeFacts { size: 400, lines: 30, ..TreeFacts::default() };
-    let gap = line_of(&Entry::gap(
-        "6f0e3c5e-0000-4000-8000-000000000000",
-        Gap { tree: Some(facts), ..Gap::default() },
-    ));
-    let mut device = Device::new(400);
-    device.append((400..500).map(entry).chain([gap]).collect());
-    let mut lines = device.lines.clone();
-    lines.splice(400..400, (0..30).map(|at| entry(9000 + at)));
-    let found = device.verify_text(&text(&lines));
-    assert_eq!(
-        (rows(&found), found.verdict()),
-        (vec![(UncoveredDeclared, 401, 30, None, 0)], Verdict::Differs)
-    );
-    let options = VerifyOptions { allowed: vec![UncoveredDeclared], ..device.options() };
-    assert_eq!(device.verify(&[device.log()], options).verdict(), Verdict::Intact);
-    lines.remove(401);
-    assert_eq!(rows(&device.verify_text(&text(&lines))), [(Inserted, 401, 29, None, 0)], "it declares 30");
-    // An entry that is not in the tree declares nothing.
-    let device = Device::new(500);
-    let mut lines = device.lines.clone();
-    let forged = TreeFacts { size: 400, lines: 1, ..facts };
-    lines.insert(
-        400,
-        line_of(&Entry::gap(
-            "6f0e3c5e-0000-4000-8000-000000000000",
-            Gap { tree: Some(forged), ..Gap::default() },
-        )),
-    );
-    assert_eq!(rows(&device.verify_text(&text(&lines))), [(Inserted, 401, 1, None, 0)]);
 }
 
 #[test]

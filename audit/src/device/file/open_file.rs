@@ -37,6 +37,12 @@ impl OpenFile {
             .is_ok_and(|stat| stat.st_nlink > 0 && u64::try_from(stat.st_size).unwrap_or(0) >= self.end)
     }
 
+    /// Looks where it ends now.
+    pub(super) fn measure(&mut self) -> Result<(), Errno> {
+        self.end = u64::try_from(rustix::fs::fstat(&self.file)?.st_size).unwrap_or(0);
+        Ok(())
+    }
+
     pub(super) fn settle_mode(&self, options: &FileOptions) -> Result<(), DeviceError> {
         match options.mode {
             FileMode::Exact(mode) if mode != self.permissions => {

@@ -127,7 +127,7 @@ fn a_folder_that_hangs_at_the_end_does_not_hold_up_the_end() {
     control.set(true, false);
     assert!(broker.drain(Duration::from_millis(50)).is_empty(), "the device has drained");
     drop(broker);
-    super::kills::settle(&log);
+    log.until_free();
     control.set(false, false);
     until("the last checkpoint is made after all", || log.is_ended());
     log.assert_covered();

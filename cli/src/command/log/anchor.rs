@@ -8,6 +8,7 @@ use super::time_stamp_request::time_stamp_request;
 use super::tree::TLOG;
 use super::{tree, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Session};
+use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
 const ABOUT: &str = "Prints the checkpoint of a log's tree: origin, number of lines, root, signature. Kept \
     elsewhere (on paper, in a ticket, on another machine) it shows later that no line written until now was \
@@ -29,24 +30,30 @@ pub(crate) const COMMAND: Command =
         ])
         .offline()
         .flags(&[
+            CA_CERT,
+            CA_PATH,
+            CLIENT_CERT,
+            CLIENT_KEY,
             Flag::text(
                 "out",
                 "File to write the checkpoint to, instead of standard output. It must not exist.",
             ),
             Flag::text("rfc3161", "File to write a time-stamp request (DER) to. It must not exist."),
             TLOG,
+            TLS_SERVER_NAME,
+            TLS_SKIP_VERIFY,
         ]);
 
 fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let folder = match invocation.arguments.as_slice() {
+    let tree = match invocation.arguments.as_slice() {
         [] if invocation.text("tlog").is_none() => {
             return Err(unreadable("Give the log as FILE, or its tree with -tlog=DIR"));
         }
-        [] | [_] => tree::folder(invocation, &invocation.arguments)?,
+        [] | [_] => tree::find(session.process, invocation, &invocation.arguments)?,
         more => return Err(unreadable(format!("Too many arguments (expected 0-1, got {})", more.len()))),
     };
-    let (_, text) = read_checkpoint(&folder)
-        .map_err(|error| unreadable(printable(&format!("{error} ({})", folder.path().display()))))?;
+    let (_, text) = read_checkpoint(&tree)
+        .map_err(|error| unreadable(printable(&format!("{error} ({})", tree.place()))))?;
     if let Some(out) = invocation.text("rfc3161") {
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce)

@@ -6,7 +6,7 @@ use onrecord_trail::verify::read_checkpoint;
 use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
-use super::tree::TLOG;
+use super::tree::{RETIRED, TLOG};
 use super::{tree, unreadable};
 use crate::command::{Command, CommandResult, Flag, Invocation, Output, Session, context};
 use crate::printer::table::table;
@@ -14,8 +14,9 @@ use crate::printer::{Node, plain};
 
 const ABOUT: &str = "Asks the server for the keys that sign the checkpoints of its logs. No token is needed. Keep them where \
     nobody who can write to the logs can change them, before they are needed: `log verify -key=FILE` takes the output of \
-    -keys-only. Keys that were retired by `audit rotate-key` are there too, for checkpoints of before: take those out that you \
-    do not trust any more.\n\nWith -tlog=DIR no server is asked: the names and ids of the keys that signed a tree's checkpoint are \
+    -keys-only. Keys that were retired by `audit rotate-key` come last, in comments (`# retired at TIME: KEY`): `log verify` \
+    takes them for checkpoints that were kept (-since, -anchors) and proofs of before, and reports a newest checkpoint that only \
+    such a key signed.\n\nWith -tlog=DIR no server is asked: the names and ids of the keys that signed a tree's checkpoint are \
     shown. Their keys are not in a tree; a key must come from the server, or from whom you trust.";
 
 pub(crate) const COMMAND: Command = Command::new("log key", "", "Show the keys that verify audit logs", run)
@@ -39,16 +40,17 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return signers(session, invocation);
     }
     let client = session.client_without_token(invocation)?;
-    let keys = session
+    let mut keys = session
         .block_on(client.audit_log_keys())?
         .map_err(context("Error reading the keys of the logs: "))?;
     let text = |key: &Object, name: &str| {
         key.get(name).filter(|value| **value != Value::Null).map(plain).unwrap_or_default()
     };
+    keys.sort_by_key(|key| !text(key, "retired").is_empty());
     if invocation.is_set("keys-only") {
         let line = |key: &Object| match (printable(&text(key, "verifier_key")), text(key, "retired")) {
             (line, retired) if retired.is_empty() => line,
-            (line, retired) => format!("# retired at {}:\n{line}", printable(&retired)),
+            (line, retired) => format!("{RETIRED}{}: {line}", printable(&retired)),
         };
         return session.done(keys.iter().map(line).collect::<Vec<_>>().join("\n"));
     }
@@ -61,9 +63,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 
 /// The keys that the checkpoint of a tree names.
 fn signers(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let folder = tree::folder(invocation, &[])?;
-    let failed = |error: String| unreadable(printable(&format!("{error} ({})", folder.path().display())));
-    let (checkpoint, text) = read_checkpoint(&folder).map_err(|error| failed(error.to_string()))?;
+    let tree = tree::find(session.process, invocation, &[])?;
+    let failed = |error: String| unreadable(printable(&format!("{error} ({})", tree.place())));
+    let (checkpoint, text) = read_checkpoint(&tree).map_err(|error| failed(error.to_string()))?;
     let note = Note::parse(&text).map_err(|error| failed(error.to_string()))?;
     let rows: Vec<Vec<String>> =
         note.signatures.iter().map(|one| vec![printable(&one.name), format!("{:08x}", one.key_id)]).collect();

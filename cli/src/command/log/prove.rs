@@ -7,6 +7,7 @@ use onrecord_value::printable::printable;
 use super::tree::TLOG;
 use super::{LOST, tree, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Session, exactly};
+use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
 const ABOUT: &str = "Writes the proof that a line is in the log of its device: a text in the format tlog-proof of C2SP, with the \
     place of the line, hashes from it to the root of the tree, and the signed checkpoint. With the line, the \
@@ -27,18 +28,25 @@ pub(crate) const COMMAND: Command =
         ])
         .offline()
         .flags(&[
+            CA_CERT,
+            CA_PATH,
+            CLIENT_CERT,
+            CLIENT_KEY,
             Flag::text("out", "File to write the proof to, instead of standard output. It must not exist."),
             TLOG,
+            TLS_SERVER_NAME,
+            TLS_SKIP_VERIFY,
         ]);
 
 fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [argument] = exactly(&invocation.arguments).map_err(super::with_code)?;
     let (file, _) = tree::position(argument)?;
-    let folder = tree::folder(invocation, &[file.to_owned()])?;
+    let tree = tree::find(session.process, invocation, &[file.to_owned()])?;
     let line = tree::line(argument)?;
-    let proof = prove(&line, &folder).map_err(|error| {
+    let proof = prove(&line, &tree).map_err(|error| {
         let code = match &error {
             ProofFailure::Read(_) => super::UNREADABLE,
+            _ if tree.failure().is_some() => super::UNREADABLE,
             _ => LOST,
         };
         Failure::Message(code, format!("{}: {}", printable(argument), printable(&error.to_string())))

@@ -1,15 +1,19 @@
 //! `log verify`: compares audit logs with the tree that their device kept of them, or checks the proof of one line.
 //! Never in it: the verification itself (`onrecord-trail`).
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read as _;
 
+use onrecord_evidence::VerifierKey;
 use onrecord_trail::Input;
-use onrecord_trail::verify::{FindingKind, Verdict, VerifyOptions, check_proof, verify};
+use onrecord_trail::verify::{FindingKind, Verdict, VerifyError, VerifyOptions, check_proof, verify};
 use onrecord_value::printable::printable;
 
-use super::tree::{KEY, TLOG, WITNESS};
+use super::tree::{KEY, ORIGIN, TLOG, Tree, WITNESS};
 use super::{LOST, NO_FILE, examples, inputs, tree, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
+use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
 /// The line of a proof may be this long.
 const LINE_MAX: u64 = 256 * 1024 * 1024;
@@ -22,15 +26,19 @@ const ABOUT: &str = "Verifies that the audit logs of a device are as the device 
     checked with the key that you give (-key): got from the server (`log key`), on another machine, before anything \
     happened. Who can write to the log could have put another key beside it. An attacker who had the key of the server can \
     rewrite log and tree together: that is found with a checkpoint that you kept elsewhere (-since, see `log anchor`), with \
-    the logs of the server's other devices (-anchors), and with the cosignatures of witnesses (-witness).\n\nLines that no \
+    the logs of the server's other devices (-anchors), and with the cosignatures of witnesses (-witness).\n\nThe keys of all \
+    devices of a server are alike: say with -origin which log is meant, if you give keys of several. A log that was exchanged \
+    together with its tree for that of another device is then found.\n\nA start of the server adds lines to the tree that a killed \
+    server had not added. They are told (VOUCHED FOR LATER), because who can write to the log could have added lines \
+    meanwhile; with -strict they count as a difference.\n\nLines that no \
     checkpoint covers yet are a finding. A server that runs covers each line within a second or two: wait, and verify \
     again, or accept them with -allow-uncovered-tail. Lines from before the device kept a tree are \
     accepted with -allow-uncovered-head. If old files were deleted, say with -first-leaf which leaf is the first that \
     is left: each report shows the leaves of each file.\n\nWith -proof=FILE the proof of one line (`log prove`) is checked, without \
     the log and its tree: give the line as FILE:LINE, or on standard input.\n\nThe exit code is 0 if each leaf has its \
-    line, each line its leaf, and the signature holds; 1 if anything differs; 2 if nothing can be said: there is no \
-    tree or no line, a file does not belong to the tree, a file cannot be read, no key was given, or the command line is \
-    invalid.";
+    line, each line its leaf, and the signature holds; 1 if anything differs, also if the log was emptied, or if a key is given \
+    and there is no tree; 2 if nothing can be said: there is no tree and no key, a file cannot be read, no key was given, or \
+    the command line is invalid.";
 
 pub(crate) const COMMAND: Command =
     Command::new("log verify", "FILE...", "Verify that no line of audit logs was changed", run)
@@ -43,6 +51,10 @@ pub(crate) const COMMAND: Command =
             (
                 "Verify a copied log against a checkpoint that was kept:",
                 "log verify -key=server.keys -since=2026-11.checkpoint -tlog=copy/audit.log.tlog copy/audit.log",
+            ),
+            (
+                "Verify one of a server's logs with its tree on a web server:",
+                "log verify -key=server.keys -origin=vault-prod/file -tlog=https://logs.example/audit.log.tlog audit.log",
             ),
             (
                 "Verify that the log of another device agrees with the tree:",
@@ -64,17 +76,28 @@ pub(crate) const COMMAND: Command =
                 "Log of another device of the server. Its entries of sys/audit/checkpoint must agree with the tree. May be \
                  given several times.",
             ),
+            CA_CERT,
+            CA_PATH,
+            CLIENT_CERT,
+            CLIENT_KEY,
             Flag::integer("examples", "Number of examples to show for each finding. Counts are always exact.")
                 .default("10"),
             Flag::integer("first-leaf", "First leaf that must have a line. Lines of earlier leaves may be missing.")
                 .default("0"),
             KEY,
+            ORIGIN,
             Flag::text("proof", "File with the proof of one line, to be checked instead of a log."),
             Flag::texts(
                 "since",
                 "File with a checkpoint that was kept. The tree must have grown from it. May be given several times.",
             ),
+            Flag::bool(
+                "strict",
+                "Count lines as a difference that a start of the server added to the tree, as it does after a kill.",
+            ),
             TLOG,
+            TLS_SERVER_NAME,
+            TLS_SKIP_VERIFY,
             WITNESS,
         ]);
 
@@ -85,7 +108,15 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if invocation.arguments.is_empty() {
         return Err(unreadable(NO_FILE));
     }
-    let folder = tree::folder(invocation, &invocation.arguments)?;
+    let keys = tree::keys(invocation, "key")?;
+    let has_keys = !keys.is_empty();
+    let inputs = inputs(session, &invocation.arguments)?;
+    let found = tree::find_any(session.process, invocation, &invocation.arguments)?;
+    let tree = match found {
+        Some(tree) => tree,
+        None if has_keys => return Err(missing(&invocation.arguments)),
+        None => tree::find(session.process, invocation, &invocation.arguments)?,
+    };
     let first_leaf = invocation.integer("first-leaf").unwrap_or(0);
     let allowed = [
         ("allow-uncovered-declared", FindingKind::UncoveredDeclared),
@@ -94,19 +125,23 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     ];
     let options = VerifyOptions {
         examples: examples(invocation)?,
-        keys: tree::keys(invocation, "key")?,
-        witnesses: tree::keys(invocation, "witness")?,
+        origin: origin(invocation),
+        keys: keys.live,
+        retired: keys.retired,
+        witnesses: tree::keys(invocation, "witness")?.live,
         kept: tree::kept(invocation)?,
-        cosigned: folder.cosigned(),
+        cosigned: tree.cosigned(),
         anchors: invocation.texts("anchors").iter().map(Input::file).collect(),
         first_leaf: u64::try_from(first_leaf)
             .map_err(|_| unreadable("-first-leaf must not be negative: give 0 or more"))?,
         allowed: allowed.iter().filter(|(flag, _)| invocation.is_set(flag)).map(|(_, kind)| *kind).collect(),
+        strict: invocation.is_set("strict"),
     };
-    let inputs = inputs(session, &invocation.arguments)?;
-    let found = with_progress(session, |progress| verify(inputs, &folder, options, progress));
-    let found =
-        found.map_err(|error| unreadable(printable(&format!("{error} ({})", folder.path().display()))))?;
+    let found = with_progress(session, |progress| verify(inputs, &tree, options, progress));
+    let found = found.map_err(|error| failure(&error, &tree, has_keys))?;
+    if let Some(failure) = tree.failure() {
+        return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
+    }
     let (verdict, sentence) = verify_findings::verdict(&found);
     let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
     session.show(&text, found.to_value())?;
@@ -120,15 +155,73 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
 }
 
-fn run_proof(session: &mut Session<'_>, invocation: &Invocation, file: &str) -> CommandResult {
-    let proof = tree::read(file, "proof")?;
-    let keys = tree::keys(invocation, "key")?;
-    if keys.is_empty() {
+/// The name of the log that is meant.
+fn origin(invocation: &Invocation) -> Option<String> {
+    invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned)
+}
+
+/// There is no tree beside these files, and with a key there should be one.
+fn missing(files: &[String]) -> Failure {
+    for name in files.iter().filter(|name| *name != "-") {
+        if let Err(error) = File::open(name) {
+            return unreadable(format!("{} cannot be read: {error}", printable(name)));
+        }
+    }
+    let first = printable(files.first().map_or("-", String::as_str));
+    Failure::Message(
+        LOST,
+        format!(
+            "NOT INTACT: the tree beside {first} is missing: there is no folder FILE.tlog. If it is elsewhere, give it with \
+             -tlog=DIR. A log that was written with evidence=off, or by another server, never had one: nothing can verify it."
+        ),
+    )
+}
+
+/// Why nothing was verified. A tree without its checkpoint is a finding where the log should have one.
+fn failure(error: &VerifyError, tree: &Tree, has_keys: bool) -> Failure {
+    let place = tree.place();
+    if let VerifyError::Origins { .. } = error {
+        return unreadable(printable(&format!("{error} ({place}). Say which one is meant: -origin=NAME")));
+    }
+    if has_keys && error.is_finding() {
+        return Failure::Message(LOST, printable(&format!("NOT INTACT: {error} ({place})")));
+    }
+    unreadable(printable(&format!("{error} ({place})")))
+}
+
+/// The keys for a proof, which may be of any time: those of the log that is meant.
+fn proof_keys(invocation: &Invocation) -> Result<Vec<VerifierKey>, Failure> {
+    let given = tree::keys(invocation, "key")?;
+    if given.is_empty() {
         return Err(unreadable(
             "A proof is worth what its signature is worth: give the key of the server with -key",
         ));
     }
-    let witnesses = tree::keys(invocation, "witness")?;
+    let mut keys = [given.live, given.retired].concat();
+    if let Some(origin) = origin(invocation) {
+        keys.retain(|key| key.name() == origin);
+        if keys.is_empty() {
+            return Err(unreadable(format!(
+                "None of the keys is of the log of -origin={}",
+                printable(&origin)
+            )));
+        }
+    }
+    let origins: BTreeSet<&str> = keys.iter().map(VerifierKey::name).collect();
+    if origins.len() > 1 {
+        let origins: Vec<String> = origins.into_iter().map(printable).collect();
+        return Err(unreadable(format!(
+            "The keys are of several logs: {}. Say which one is meant: -origin=NAME",
+            origins.join(", ")
+        )));
+    }
+    Ok(keys)
+}
+
+fn run_proof(session: &mut Session<'_>, invocation: &Invocation, file: &str) -> CommandResult {
+    let proof = tree::read(file, "proof")?;
+    let keys = proof_keys(invocation)?;
+    let witnesses = tree::keys(invocation, "witness")?.live;
     let line = match invocation.arguments.as_slice() {
         [] => line_from_stdin(session)?,
         [one] if one == "-" => line_from_stdin(session)?,

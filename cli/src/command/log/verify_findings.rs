@@ -3,7 +3,7 @@
 
 use onrecord_trail::verify::{
     Finding, FindingKind, KeptCheckpoint, RootState, Signature, Verdict, Verification, VerifiedSource,
-    WitnessReport,
+    VouchedLater, WitnessReport,
 };
 use onrecord_value::Time;
 use onrecord_value::printable::printable;
@@ -49,8 +49,15 @@ fn tree(found: &Verification) -> String {
             )
         }
         Signature::Wrong { why } => format!("WRONG SIGNATURE: {why}"),
+        Signature::Retired { key } => format!(
+            "RETIRED KEY: only {key}, which was retired, signed the checkpoint. A log that ended before that is verified with \
+             this key itself as -key."
+        ),
         _ => "The signature is in a state that this program does not know.".to_owned(),
     });
+    if let Some(wanted) = &tree.other_than {
+        texts.push(format!("OTHER LOG: the tree is of origin {}, not {wanted}", tree.origin));
+    }
     texts.extend(tree.witnesses.iter().map(|report| witness(report, tree.size)));
     if let Some(size) = tree.kept_up_to {
         texts.push(format!(
@@ -59,7 +66,24 @@ fn tree(found: &Verification) -> String {
             tree.kept - tree.kept_wrong.count
         ));
     }
+    texts.extend(vouched_later(found));
     lines(&texts)
+}
+
+/// Lines that a start added to the tree.
+fn vouched_later(found: &Verification) -> Vec<String> {
+    let of = |one: &VouchedLater| {
+        let VouchedLater { source, line, lines, time, .. } = one;
+        let numbers =
+            if *lines == 1 { format!("line {line}") } else { format!("lines {line}-{}", line + lines - 1) };
+        format!("VOUCHED FOR LATER: {lines} lines ({source}, {numbers}), by the start at {time}")
+    };
+    let mut texts: Vec<String> = found.vouched_later.first.iter().map(of).collect();
+    let shown: u64 = found.vouched_later.first.iter().map(|one| one.lines).sum();
+    if found.vouched_later.count > shown {
+        texts.push(format!("{} more lines: VOUCHED FOR LATER", found.vouched_later.count - shown));
+    }
+    texts
 }
 
 fn witness(report: &WitnessReport, size: u64) -> String {
@@ -150,6 +174,8 @@ fn name(kind: FindingKind) -> &'static str {
         FindingKind::UncoveredHead => "NOT COVERED",
         FindingKind::UncoveredDeclared => "NOT COVERED, DECLARED",
         FindingKind::UncoveredTail => "NOT COVERED YET",
+        FindingKind::Foreign => "FOREIGN",
+        FindingKind::AllMissing => "ALL MISSING",
         FindingKind::Unverifiable => "NOT VERIFIABLE",
         FindingKind::Unreadable => "UNREADABLE",
         FindingKind::NotCompared => "NOT COMPARED",
@@ -192,6 +218,15 @@ fn finding(one: &Finding) -> String {
         ),
         FindingKind::TailCut => {
             format!("after it {leaves} lines are missing, {leaf}, or a file that was not given")
+        }
+        FindingKind::AllMissing => {
+            return format!(
+                "{source}: {}: the log has no line of the tree, which has {leaves} leaves, {leaf}",
+                name(*kind)
+            );
+        }
+        FindingKind::Foreign => {
+            "none of them is in the tree: the file is of another device, or not an audit log".to_owned()
         }
         FindingKind::UncoveredHead => {
             "before the first leaf: it is older than the tree, or was inserted".to_owned()

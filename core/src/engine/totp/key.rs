@@ -122,6 +122,17 @@ impl TotpKey {
         Some(format!("{:0digits$}", number % modulus))
     }
 
+    /// Takes over which codes were used, where this key takes the place of another with the same secret.
+    pub(super) fn remember_used(&mut self, before: &Self) {
+        if self.secret != before.secret {
+            return;
+        }
+        self.rules.used.clone_from(&before.rules.used);
+        if self.rules.period == before.rules.period {
+            self.rules.closed = before.rules.closed;
+        }
+    }
+
     /// What a code is worth at a time. A valid one is used then.
     pub(super) fn take(&mut self, code: &str, seconds: u64) -> CodeVerdict {
         let Some(now) = seconds.checked_div(self.rules.period) else { return CodeVerdict::Invalid };
@@ -215,6 +226,19 @@ mod tests {
         for (seconds, code) in codes {
             assert_eq!(key.take(&code, seconds), CodeVerdict::Used, "{seconds}");
         }
+    }
+
+    #[test]
+    fn used_codes_stay_used_when_the_same_secret_is_written_again() {
+        let mut before = key(b"12345678901234567890", "SHA1", 6);
+        let code = before.code_at(90).unwrap();
+        assert_eq!(before.take(&code, 90), CodeVerdict::Valid);
+        let mut again = key(b"12345678901234567890", "SHA1", 6);
+        again.remember_used(&before);
+        assert_eq!(again.take(&code, 90), CodeVerdict::Used);
+        let mut other = key(b"another secret", "SHA1", 6);
+        other.remember_used(&before);
+        assert!(other.rules.used.is_empty());
     }
 
     #[test]

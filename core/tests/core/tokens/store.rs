@@ -139,7 +139,7 @@ fn request(stores: &Stores, entry: &Entry) -> bool {
 fn texts_are_random_and_of_the_known_form() {
     let stores = Stores::new();
     let (one, two) = (stores.root(), stores.root());
-    let alphanumeric = |text: &str| text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let alphanumeric = |text: &str| text.len() == 28 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     assert!(alphanumeric(one.id.expose().strip_prefix("s.").unwrap()));
     assert!(alphanumeric(&one.accessor));
     assert!(one.id.expose() != two.id.expose() && one.accessor != two.accessor);
@@ -151,10 +151,110 @@ fn a_token_is_stored_under_a_name_that_does_not_tell_it() {
     let root = stores.root();
     let child = stores.child(&root);
     let keys = stores.keys("token/").join("\n");
-    for secret in [root.id.expose(), child.id.expose(), &root.accessor, &child.accessor] {
-        assert!(!keys.contains(secret.as_str()));
+    for entry in [&root, &child] {
+        let (text, accessor) = (entry.id.expose(), &entry.accessor);
+        // Both begin with the letters of the time; the rest has nothing in common.
+        assert_eq!(text.get(2..6), accessor.get(..4));
+        for secret in [&text[6..], &accessor[4..]] {
+            assert!(!keys.contains(secret) && !keys.contains(&const_hex::encode(secret)));
+        }
+        assert!(!text.contains(&accessor[4..]));
     }
     assert!(keys.contains(&child.name));
+}
+
+#[test]
+fn what_is_stored_of_tokens_is_in_the_order_they_were_made_in() {
+    let stores = Stores::new();
+    let made: Vec<_> =
+        (0..50).map(|second| wait(stores.tokens.create(limited(0), None, at(second))).unwrap()).collect();
+    assert!(made.is_sorted_by_key(|entry| entry.name.clone()));
+    assert!(
+        made.iter()
+            .all(|entry| entry.name.len() == 64 && entry.name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    );
+    assert_eq!(stores.keys("token/").len(), 50, "its accessor leads to each without an index");
+    for entry in &made {
+        let found = wait(stores.restarted().tokens.find_accessor(&entry.accessor, at(0))).unwrap().unwrap();
+        assert_eq!(found.entry().id.expose(), entry.id.expose());
+    }
+}
+
+/// What versions without slots have stored of a token, and every version does of one whose text is chosen.
+fn store_as_before(stores: &Stores, text: &str, accessor: &str, parent: Option<&Entry>) -> String {
+    let hash = |text: &str| stores.barrier.hash_name(text).unwrap();
+    let name = hash(text);
+    let parents = parent.map(|parent| format!(r#""parent":"{}","#, parent.name)).unwrap_or_default();
+    let depth = u8::from(parent.is_some());
+    let facts = format!(
+        r#"{{"accessor":"{accessor}","creation_ttl":0,"depth":{depth},"display_name":"token","explicit_max_ttl":0,"issued":0,"num_uses":0,{parents}"path":"auth/token/create","period":0,"policies":["default"],"renewable":false}}"#
+    );
+    let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+    let entry = [&[1], &length[..], text.as_bytes(), facts.as_bytes()].concat();
+    let mut batch = Batch::new();
+    let mut put = |view: &str, key: String, value: &[u8]| {
+        stores.barrier.view(view).unwrap().put(&mut batch, &key, value).unwrap();
+    };
+    put("token/", format!("id/{name}"), &entry);
+    put("token/", format!("accessor/{}", hash(accessor)), name.as_bytes());
+    put("lease/", format!("id/auth/token/create/h{name}"), &[]);
+    if let Some(parent) = parent {
+        put("token/", format!("child/{}/{name}", parent.name), &[]);
+    }
+    wait(stores.barrier.commit(batch)).unwrap();
+    name
+}
+
+#[test]
+fn tokens_that_an_older_version_has_stored_are_found_and_revoked_at_their_old_places() {
+    // The second looks like one that this version makes.
+    for text in ["s.U7S4dyjHX5pobJO4JIQLdble", "s.0abcU7S4dyjHX5pobJO4JIQLdble"] {
+        let stores = Stores::new();
+        let root = stores.root();
+        let before = (stores.keys("token/"), stores.keys("lease/"));
+        let name = store_as_before(&stores, text, "accessorAccessorAccessor", Some(&root));
+        for stores in [stores.restarted(), stores.restarted()] {
+            let found = wait(stores.tokens.find(text, at(0))).unwrap().unwrap();
+            assert_eq!((&*found.entry().name, found.entry().id.expose().as_str()), (&*name, text));
+            let reservation = wait(stores.tokens.resolve(Some(&Secret::new(text.to_owned())), at(0)));
+            assert!(reservation.authenticated().is_some());
+        }
+        let stores = stores.restarted();
+        let found = wait(stores.tokens.find_accessor("accessorAccessorAccessor", at(0))).unwrap().unwrap();
+        // A child that this version makes falls with it.
+        let caller = stores.caller(&found.entry(), 0);
+        let child = stores.create(limited(0), Some(&caller));
+        assert!(stores.lives(&child, 0));
+        drop(caller);
+        wait(stores.tokens.revoke(&found)).unwrap();
+        assert!(!stores.lives(&child, 0));
+        assert!(wait(stores.tokens.find(text, at(0))).unwrap().is_none());
+        assert_eq!((stores.keys("token/"), stores.keys("lease/")), before, "nothing is left of either");
+    }
+}
+
+#[test]
+fn a_token_that_an_older_version_has_stored_falls_with_its_parent() {
+    let stores = Stores::new();
+    let parent = stores.create(limited(0), None);
+    store_as_before(&stores, "s.U7S4dyjHX5pobJO4JIQLdble", "accessorAccessorAccessor", Some(&parent));
+    wait(stores.tokens.revoke(&stores.found(&parent))).unwrap();
+    assert!(wait(stores.tokens.find("s.U7S4dyjHX5pobJO4JIQLdble", at(0))).unwrap().is_none());
+    assert!(stores.keys("token/").is_empty() && stores.keys("lease/id/").is_empty());
+}
+
+#[test]
+fn a_text_that_is_chosen_must_not_be_that_of_another_token() {
+    let stores = Stores::new();
+    let made = stores.create(limited(0), None);
+    let chosen = |text: &str| TokenDraft { id: Some(Secret::new(text.to_owned())), ..limited(0) };
+    for text in [made.id.expose(), "chosen", "s.0abcU7S4dyjHX5pobJO4JIQLdble"] {
+        let first = wait(stores.tokens.create(chosen(text), None, at(0)));
+        assert_eq!(first.is_ok(), text != made.id.expose(), "{text}");
+        let again = wait(stores.tokens.create(chosen(text), None, at(0)));
+        assert!(matches!(again, Err(TokenError::Duplicate)), "{text}");
+        assert!(wait(stores.restarted().tokens.find(text, at(0))).unwrap().is_some(), "{text}");
+    }
 }
 
 #[test]
@@ -301,13 +401,14 @@ fn revoking_a_token_revokes_its_descendants_and_their_cubbyholes() {
     }
     assert!(stores.lives(&root, 0) && stores.lives(&orphan, 0));
     assert_eq!(stores.keys("cubbyhole/"), [format!("{}/a/b", orphan.name)]);
-    assert_eq!(stores.keys("token/").len(), 4, "an id and an accessor for each of the two that are left");
+    assert_eq!(stores.keys("token/").len(), 2, "an id for each of the two that are left");
 }
 
 #[test]
 fn a_family_is_dead_as_soon_as_its_head_is_gone_from_storage() {
     let stores = Stores::new();
-    let parent = stores.create(limited(0), None);
+    let id = Some(Secret::new("chosen".to_owned()));
+    let parent = stores.create(TokenDraft { id, ..limited(0) }, None);
     let grandchild = stores.child(&stores.child(&parent));
     // As after a crash in the middle of a revocation.
     let view = stores.barrier.view("token/").unwrap();
@@ -317,7 +418,7 @@ fn a_family_is_dead_as_soon_as_its_head_is_gone_from_storage() {
     let again = stores.restarted();
     assert!(!again.lives(&grandchild, 0));
     let tidied = wait(again.tokens.tidy(at(0))).unwrap();
-    // The accessor of the head, and the name of its lease.
+    // The accessor of the head, whose text was chosen, and the name of its lease.
     assert_eq!(tidied, Tidied { tokens: 2, leftovers: 2 });
     assert!(again.keys("token/").is_empty() && again.keys("lease/").is_empty());
 }
@@ -546,7 +647,7 @@ fn looking_at_all_tokens_takes_no_notice_of_how_many_there_are() {
     let root = stores.root();
     assert_eq!(wait(stores.tokens.accessors(at(0))).unwrap().len(), 301);
     assert_eq!(wait(stores.tokens.tidy(at(10))).unwrap(), Tidied { tokens: 300, leftovers: 0 });
-    assert_eq!(stores.keys("token/").len(), 2);
+    assert_eq!(stores.keys("token/").len(), 1);
     assert!(stores.lives(&root, 10));
 }
 
