@@ -15,6 +15,7 @@ mod locate;
 mod lookup;
 mod proof;
 mod report;
+mod signatures;
 mod snapshot;
 mod times;
 mod tree_check;
@@ -23,19 +24,18 @@ mod tree_folder;
 mod vouched_later;
 mod walk;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use onrecord_evidence::{Checkpoint, Note, StoreReader, VerifierKey};
+use onrecord_evidence::{StoreReader, VerifierKey};
 
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
-use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
 use line_hashes::LineHashes;
 use locate::{FIRST_LINES, Probe, Start, search};
+use signatures::Known;
 use snapshot::Snapshot;
 use times::Era;
 use tree_check::{TreeCheck, check_tree};
@@ -155,41 +155,18 @@ impl VerifyError {
 pub fn verify(
     inputs: Vec<Input>,
     tree: &dyn StoreReader,
-    options: VerifyOptions,
+    mut options: VerifyOptions,
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Verification, VerifyError> {
-    let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
     let tree = Snapshot::take(tree)?;
-    let origin = &tree.checkpoint.origin;
-    check_origins(&options, origin)?;
-    let other_than = options.origin.filter(|wanted| wanted != origin);
-    let anchors: Vec<AnchorLog> =
-        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
-    let given = options.keys.len() + options.retired.len();
-    let of_origin = |keys: Vec<VerifierKey>| keys.into_iter().filter(|key| key.name() == origin);
-    let live: Vec<VerifierKey> = of_origin(options.keys).collect();
-    let retired: Vec<VerifierKey> = of_origin(options.retired).collect();
-    let keys = [live.as_slice(), &retired].concat();
-    let mut kept = KeptRoots::default();
-    let is_cosigned = |kept: &KeptNote| {
-        Checkpoint::parse(&kept.note.text).is_ok_and(|checkpoint| checkpoint.origin == *origin)
-            && !kept.note.cosignatures(&options.witnesses).is_ok_and(|found| found.is_empty())
-    };
-    let notes: Vec<KeptNote> = options.cosigned.into_iter().filter(is_cosigned).chain(options.kept).collect();
-    // What was kept of the log that was meant says nothing of another one.
-    if other_than.is_none() {
-        kept.add_notes(&notes, origin, &keys)?;
-        kept.add_logs(&anchors, origin)?;
-    }
-    kept.sort();
-
+    let mut known = Known::of(&mut options, &tree.checkpoint.origin)?;
     let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
     let mut probe = Probe::new(sources.len());
     for (at, source) in sources.iter_mut().enumerate() {
         source.probe(at, &mut probe)?;
     }
     let (size, total) = (tree.checkpoint.size, tree.checkpoint.size.saturating_mul(32));
-    let checked = check_tree(&tree, &mut kept, options.examples, &mut |leaf, hash| {
+    let checked = check_tree(&tree, &mut known.kept, options.examples, &mut |leaf, hash| {
         probe.see(leaf, hash);
         if (leaf * 32).is_multiple_of(PROGRESS_STEP) {
             progress(&Progress { source: "tree", read: leaf * 32, total: Some(total) });
@@ -211,47 +188,21 @@ pub fn verify(
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
-    let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
-    kept::check_signatures(&mut kept_wrong.first, again, &keys);
     let changed = walk.leaves.changed();
     let TreeCheck { mut contradictions, root, .. } = checked;
     if let Some((count, text)) = changed {
         contradictions.count += count - 1;
         contradictions.add(options.examples, || text);
     }
-    let checkpoint = &tree.checkpoint;
     Ok(Verification {
         sources: reports,
-        tree: TreeReport {
-            origin: checkpoint.origin.clone(),
-            other_than,
-            size,
-            root: checkpoint.root.to_base64(),
-            root_holds: root == Some(checkpoint.root),
-            signature: signature(&tree.note, &live, &retired, given),
-            witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
-            contradictions,
-            kept: count,
-            kept_up_to,
-            kept_wrong,
-        },
+        tree: known.report(&tree, root, contradictions, options.examples),
         findings,
         vouched_later,
         strict: options.strict,
         first_leaf: options.first_leaf,
         allowed: options.allowed,
     })
-}
-
-/// Keys of several logs fit several trees: a log that was exchanged together with its tree would be taken for intact.
-fn check_origins(options: &VerifyOptions, tree: &str) -> Result<(), VerifyError> {
-    let origins: BTreeSet<&str> =
-        options.keys.iter().chain(&options.retired).map(VerifierKey::name).collect();
-    if options.origin.is_some() || origins.len() < 2 {
-        return Ok(());
-    }
-    let origins = origins.into_iter().map(str::to_owned).collect();
-    Err(VerifyError::Origins { origins, tree: tree.to_owned() })
 }
 
 /// The sources of which no line is in the tree, and when each was written: before the one that has the first leaf, as a file from
@@ -269,51 +220,6 @@ fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(us
         era.push((at, times::era(source.input.as_ref(), first, last)));
     }
     era
-}
-
-/// Whether one of the keys signed a checkpoint. `given`: how many keys there were, of all origins.
-fn signature(note: &Note, keys: &[VerifierKey], retired: &[VerifierKey], given: usize) -> Signature {
-    let signers: Vec<String> =
-        note.signatures.iter().map(|one| format!("{} ({:08x})", one.name, one.key_id)).collect();
-    let signers = signers.join(", ");
-    if given == 0 {
-        return Signature::NotChecked { signers };
-    }
-    let Err(error) = Checkpoint::verify(note, keys) else { return Signature::Holds };
-    let signed = retired.iter().find(|key| Checkpoint::verify(note, std::slice::from_ref(*key)).is_ok());
-    match signed {
-        Some(key) => Signature::Retired { key: format!("{} ({:08x})", key.name(), key.id()) },
-        None if keys.is_empty() && retired.is_empty() => {
-            Signature::Wrong { why: format!("no given key is of this origin: it is signed by {signers}") }
-        }
-        None => Signature::Wrong { why: error.to_string() },
-    }
-}
-
-/// What each witness cosigned: the checkpoint of the tree, or a kept one that the tree agrees with.
-fn witnesses(
-    tree: &Snapshot<'_>,
-    witnesses: &[VerifierKey],
-    notes: &[KeptNote],
-    kept: &KeptRoots,
-) -> Vec<WitnessReport> {
-    let agreed = notes.iter().map(|kept| &kept.note).filter(|note| kept.agrees(note));
-    let notes: Vec<&Note> = std::iter::once(&tree.note).chain(agreed).collect();
-    let report = |key: &VerifierKey| {
-        let mut report = WitnessReport { name: key.name().to_owned(), cosigned: None, wrong: None };
-        for note in &notes {
-            let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
-            match note.cosignatures(std::slice::from_ref(key)) {
-                Ok(found) => {
-                    let newest = found.iter().map(|cosigned| (size, cosigned.time)).max();
-                    report.cosigned = report.cosigned.max(newest);
-                }
-                Err(error) => report.wrong = Some(error.to_string()),
-            }
-        }
-        report
-    };
-    witnesses.iter().map(report).collect()
 }
 
 /// A source while it is verified.
