@@ -344,7 +344,7 @@ impl World {
             let on_disk = log::check(&log::files(&self.logs(), ""), &[]);
             let mut wrong = of_the_union(&verdict.report);
             wrong.extend(of_each_device(&on_disk.report));
-            wrong.extend(verify::differences(&self.all_logs()));
+            wrong.extend(verify::differences(&self.all_logs()).into_iter().map(Value::from));
             // A peer or a daemon that got nothing has left a file that is not a log.
             if alive && wrong.is_empty() && !verdict.report.is_null() {
                 self.judged += 1;
