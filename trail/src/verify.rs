@@ -17,6 +17,7 @@ mod proof;
 mod report;
 mod signatures;
 mod snapshot;
+mod source;
 mod times;
 mod tree_check;
 mod tree_events;
@@ -25,21 +26,22 @@ mod vouched_later;
 mod walk;
 
 use std::io;
-use std::path::Path;
 
 use onrecord_evidence::{StoreReader, VerifierKey};
 
+use crate::Sample;
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
+use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
-use line_hashes::LineHashes;
-use locate::{FIRST_LINES, Probe, Start, search};
-use signatures::Known;
+use locate::Probe;
+use signatures::{Keys, check_origins, kept_notes, witnesses};
 use snapshot::Snapshot;
+use source::Source;
 use times::Era;
 use tree_check::{TreeCheck, check_tree};
-use walk::{Track, Walk};
+use walk::Walk;
 
 pub use kept::{KeptCheckpoint, KeptNote, RootState};
 pub use proof::{ProofFailure, check_proof, prove, read_checkpoint, read_line};
@@ -155,18 +157,33 @@ impl VerifyError {
 pub fn verify(
     inputs: Vec<Input>,
     tree: &dyn StoreReader,
-    mut options: VerifyOptions,
+    options: VerifyOptions,
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Verification, VerifyError> {
+    let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
     let tree = Snapshot::take(tree)?;
-    let mut known = Known::of(&mut options, &tree.checkpoint.origin)?;
+    let origin = &tree.checkpoint.origin;
+    check_origins(&options, origin)?;
+    let other_than = options.origin.filter(|wanted| wanted != origin);
+    let anchors: Vec<AnchorLog> =
+        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
+    let keys = Keys::new(options.keys, options.retired, origin);
+    let notes = kept_notes(options.cosigned, options.kept, &options.witnesses, origin);
+    let mut kept = KeptRoots::default();
+    // What was kept of the log that was meant says nothing of another one.
+    if other_than.is_none() {
+        kept.add_notes(&notes, origin, &keys.all())?;
+        kept.add_logs(&anchors, origin)?;
+    }
+    kept.sort();
+
     let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
     let mut probe = Probe::new(sources.len());
     for (at, source) in sources.iter_mut().enumerate() {
         source.probe(at, &mut probe)?;
     }
     let (size, total) = (tree.checkpoint.size, tree.checkpoint.size.saturating_mul(32));
-    let checked = check_tree(&tree, &mut known.kept, options.examples, &mut |leaf, hash| {
+    let checked = check_tree(&tree, &mut kept, options.examples, &mut |leaf, hash| {
         probe.see(leaf, hash);
         if (leaf * 32).is_multiple_of(PROGRESS_STEP) {
             progress(&Progress { source: "tree", read: leaf * 32, total: Some(total) });
@@ -188,15 +205,27 @@ pub fn verify(
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
+    let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
+    kept::check_signatures(&mut kept_wrong.first, again, &keys.all());
     let changed = walk.leaves.changed();
-    let TreeCheck { mut contradictions, root, .. } = checked;
-    if let Some((count, text)) = changed {
-        contradictions.count += count - 1;
-        contradictions.add(options.examples, || text);
-    }
+    let TreeCheck { contradictions, root, .. } = checked;
+    let contradictions = with_changes(contradictions, changed, options.examples);
+    let checkpoint = &tree.checkpoint;
     Ok(Verification {
         sources: reports,
-        tree: known.report(&tree, root, contradictions, options.examples),
+        tree: TreeReport {
+            origin: checkpoint.origin.clone(),
+            other_than,
+            size,
+            root: checkpoint.root.to_base64(),
+            root_holds: root == Some(checkpoint.root),
+            signature: keys.signature(&tree.note),
+            witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
+            contradictions,
+            kept: count,
+            kept_up_to,
+            kept_wrong,
+        },
         findings,
         vouched_later,
         strict: options.strict,
@@ -222,96 +251,15 @@ fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(us
     era
 }
 
-/// A source while it is verified.
-struct Source {
-    name: String,
-    /// A file is opened as often as needed.
-    input: Option<Input>,
-    /// A stream is read once.
-    stream: Option<LineHashes>,
-}
-
-/// Whether a file has the name that a device gives to a torn end; the folder's name does not count.
-fn is_torn_aside(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|name| name.to_string_lossy().contains(".torn-"))
-}
-
-impl Source {
-    fn new(input: Input) -> Self {
-        Self { name: input.name().to_owned(), input: Some(input), stream: None }
+/// The contradictions within a tree, and those parts of it that changed while it was read.
+fn with_changes(
+    mut contradictions: Sample<String>,
+    changed: Option<(u64, String)>,
+    examples: usize,
+) -> Sample<String> {
+    if let Some((count, text)) = changed {
+        contradictions.count += count - 1;
+        contradictions.add(examples, || text);
     }
-
-    fn open(&mut self) -> Result<LineHashes, VerifyError> {
-        if let Some(stream) = self.stream.take() {
-            return Ok(stream);
-        }
-        let input = match self.input.as_ref().and_then(Input::again) {
-            Some(file) => file,
-            None => self.input.take().unwrap_or_else(|| Input::stream(&self.name, io::empty())),
-        };
-        LineHashes::open(input).map_err(|error| VerifyError::Input { name: self.name.clone(), error })
-    }
-
-    /// Has its first lines searched for.
-    fn probe(&mut self, at: usize, probe: &mut Probe) -> Result<(), VerifyError> {
-        let mut lines = self.open()?;
-        for (line, hash) in (0..).zip(&lines.ahead(FIRST_LINES)) {
-            probe.add(at, line, *hash);
-        }
-        self.keep(lines);
-        Ok(())
-    }
-
-    fn keep(&mut self, lines: LineHashes) {
-        if self.input.is_none() {
-            self.stream = Some(lines);
-        }
-    }
-
-    fn walk(
-        &mut self,
-        at: usize,
-        start: Option<Start>,
-        walk: &mut Walk<'_>,
-        progress: &mut dyn FnMut(&Progress<'_>),
-    ) -> Result<Track, VerifyError> {
-        let mut lines = self.open()?;
-        let is_stream = self.input.is_none();
-        let start = match start {
-            Some(start) => start,
-            None => match search(&mut lines, &mut walk.leaves, is_stream) {
-                Some(start) => {
-                    if !is_stream {
-                        lines = self.open()?;
-                    }
-                    start
-                }
-                None => {
-                    while lines.pop().is_some() {}
-                    let error = lines.error.take().map(|error| error.to_string());
-                    return Ok(Track { lines: lines.passed(), error, ..Track::default() });
-                }
-            },
-        };
-        let mut reported = 0;
-        let name = &self.name;
-        Ok(walk.source(at, &mut lines, start, &mut |lines| {
-            let (read, total) = lines.bytes();
-            if read >= reported + PROGRESS_STEP {
-                reported = read;
-                progress(&Progress { source: name, read, total });
-            }
-        }))
-    }
-
-    fn report(&self, track: &Track) -> VerifiedSource {
-        VerifiedSource {
-            name: self.name.clone(),
-            lines: track.lines,
-            covered: track.covered,
-            first_leaf: track.first,
-            last_leaf: track.last,
-            torn_aside: track.lines <= 1 && is_torn_aside(&self.name),
-        }
-    }
+    contradictions
 }
