@@ -24,8 +24,9 @@ const WRITERS: [usize; 3] = [1, 8, 64];
 const ONE_FILE: &str = "file";
 const FSYNC: &str = "file, `durability=fsync`";
 
-const VARIANTS: [(&str, &[DeviceKind]); 10] = [
+const VARIANTS: [(&str, &[DeviceKind]); 11] = [
     (ONE_FILE, &[DeviceKind::File]),
+    ("file with its tree", &[DeviceKind::FileWithTree]),
     ("three files", &[DeviceKind::File, DeviceKind::File, DeviceKind::File]),
     ("file, tcp and syslog at once", &[DeviceKind::File, DeviceKind::Tcp, DeviceKind::Syslog]),
     (FSYNC, &[DeviceKind::Fsync]),

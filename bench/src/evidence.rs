@@ -1,6 +1,8 @@
-//! The tree of a log by itself: what an entry costs, and what a tree of many entries keeps in memory. The server with and
-//! without it is part of `server`.
-//! Never in it: files; lines.
+//! The tree of a log by itself: what an entry costs, what a tree of many entries keeps in memory, and how long a start takes
+//! to open one; and audited reads with it and without it.
+//! Never in it: the load of requests (`server`).
+
+mod opening;
 
 use std::time::Instant;
 
@@ -35,15 +37,23 @@ impl Store for Nowhere {
     }
 }
 
-/// All of it.
+/// All of it, or `tree`, `opening` or `reads` alone.
 pub fn run(effort: Effort) {
-    println!("\n### The tree of a log, one thread\n");
-    println!(
-        "| what | how many | ns each | bytes written each | resident more, MiB |\n|---|---:|---:|---:|---:|"
-    );
-    digests(effort);
-    growth(if effort.rounds > 1 { MANY } else { 1_000_000 });
-    signatures(effort);
+    if effort.wants("tree") {
+        println!("\n### The tree of a log, one thread\n");
+        println!(
+            "| what | how many | ns each | bytes written each | resident more, MiB |\n|---|---:|---:|---:|---:|"
+        );
+        digests(effort);
+        growth(if effort.rounds > 1 { MANY } else { 1_000_000 });
+        signatures(effort);
+    }
+    if effort.wants("opening") {
+        opening::run(effort);
+    }
+    if effort.wants("reads") {
+        crate::server::reads_with_and_without_a_tree(effort);
+    }
 }
 
 fn digests(effort: Effort) {

@@ -27,7 +27,8 @@ Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|sta
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
-  evidence      the tree of a log: what an entry costs, and memory with 100 million
+  evidence      the tree of a log: what an entry costs, memory with 100 million, and
+                audited reads with it and without it
   journey       the server without HTTP: nanoseconds and allocations of a request
   leases        what a look-up, a renewal and a revocation cost with up to a million leases
   logins        logins by name and password, beside the hash of the password alone

@@ -300,6 +300,15 @@ fn ready_and_idle(effort: Effort) {
     );
 }
 
+/// Audited reads with the tree beside the log and without it, in turns.
+pub fn reads_with_and_without_a_tree(effort: Effort) {
+    let rows = SERVERS.iter().filter(|row| row.devices == 1 && !row.hung);
+    let mut variants: Vec<Variant> = rows.map(|row| start(row, "storage \"inmem\" {}")).collect();
+    // Ratios are to the one without.
+    variants.reverse();
+    compare("KV 2 read", &variants, 64, effort, Work::Read);
+}
+
 /// All server benches.
 pub fn run(effort: Effort) {
     ready_and_idle(effort);

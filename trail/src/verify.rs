@@ -29,14 +29,12 @@ use std::io;
 
 use onrecord_evidence::{StoreReader, VerifierKey};
 
-use crate::Sample;
 use crate::check::Progress;
 use crate::input::Input;
 use classify::{Bounds, classify};
-use kept::{AnchorLog, KeptRoots};
 use leaves::Leaves;
 use locate::Probe;
-use signatures::{Keys, check_origins, kept_notes, witnesses};
+use signatures::Known;
 use snapshot::Snapshot;
 use source::Source;
 use times::Era;
@@ -157,33 +155,18 @@ impl VerifyError {
 pub fn verify(
     inputs: Vec<Input>,
     tree: &dyn StoreReader,
-    options: VerifyOptions,
+    mut options: VerifyOptions,
     progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Verification, VerifyError> {
-    let again: Vec<Input> = options.anchors.iter().filter_map(Input::again).collect();
     let tree = Snapshot::take(tree)?;
-    let origin = &tree.checkpoint.origin;
-    check_origins(&options, origin)?;
-    let other_than = options.origin.filter(|wanted| wanted != origin);
-    let anchors: Vec<AnchorLog> =
-        options.anchors.into_iter().map(AnchorLog::read).collect::<Result<_, _>>()?;
-    let keys = Keys::new(options.keys, options.retired, origin);
-    let notes = kept_notes(options.cosigned, options.kept, &options.witnesses, origin);
-    let mut kept = KeptRoots::default();
-    // What was kept of the log that was meant says nothing of another one.
-    if other_than.is_none() {
-        kept.add_notes(&notes, origin, &keys.all())?;
-        kept.add_logs(&anchors, origin)?;
-    }
-    kept.sort();
-
+    let mut known = Known::of(&mut options, &tree.checkpoint.origin)?;
     let mut sources: Vec<Source> = inputs.into_iter().map(Source::new).collect();
     let mut probe = Probe::new(sources.len());
     for (at, source) in sources.iter_mut().enumerate() {
         source.probe(at, &mut probe)?;
     }
     let (size, total) = (tree.checkpoint.size, tree.checkpoint.size.saturating_mul(32));
-    let checked = check_tree(&tree, &mut kept, options.examples, &mut |leaf, hash| {
+    let checked = check_tree(&tree, &mut known.kept, options.examples, &mut |leaf, hash| {
         probe.see(leaf, hash);
         if (leaf * 32).is_multiple_of(PROGRESS_STEP) {
             progress(&Progress { source: "tree", read: leaf * 32, total: Some(total) });
@@ -205,27 +188,15 @@ pub fn verify(
     for source in &sources {
         times::add(&mut findings, source.input.as_ref());
     }
-    let (count, kept_up_to, mut kept_wrong) = kept.report(options.examples);
-    kept::check_signatures(&mut kept_wrong.first, again, &keys.all());
     let changed = walk.leaves.changed();
-    let TreeCheck { contradictions, root, .. } = checked;
-    let contradictions = with_changes(contradictions, changed, options.examples);
-    let checkpoint = &tree.checkpoint;
+    let TreeCheck { mut contradictions, root, .. } = checked;
+    if let Some((count, text)) = changed {
+        contradictions.count += count - 1;
+        contradictions.add(options.examples, || text);
+    }
     Ok(Verification {
         sources: reports,
-        tree: TreeReport {
-            origin: checkpoint.origin.clone(),
-            other_than,
-            size,
-            root: checkpoint.root.to_base64(),
-            root_holds: root == Some(checkpoint.root),
-            signature: keys.signature(&tree.note),
-            witnesses: witnesses(&tree, &options.witnesses, &notes, &kept),
-            contradictions,
-            kept: count,
-            kept_up_to,
-            kept_wrong,
-        },
+        tree: known.report(&tree, root, contradictions, options.examples),
         findings,
         vouched_later,
         strict: options.strict,
@@ -249,17 +220,4 @@ fn foreign(sources: &[Source], reports: &[VerifiedSource], size: u64) -> Vec<(us
         era.push((at, times::era(source.input.as_ref(), first, last)));
     }
     era
-}
-
-/// The contradictions within a tree, and those parts of it that changed while it was read.
-fn with_changes(
-    mut contradictions: Sample<String>,
-    changed: Option<(u64, String)>,
-    examples: usize,
-) -> Sample<String> {
-    if let Some((count, text)) = changed {
-        contradictions.count += count - 1;
-        contradictions.add(examples, || text);
-    }
-    contradictions
 }

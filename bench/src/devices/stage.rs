@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use onrecord_audit::evidence::EvidenceConfig;
 use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock};
 use onrecord_entry::{Boot, Formatter, Salt};
+use onrecord_evidence::Ed25519Key;
 
 use super::peer::{self, Peer};
 use crate::library::SampleData;
@@ -17,6 +19,8 @@ use crate::library::SampleData;
 pub enum DeviceKind {
     /// A file; the kernel has each line before its entry settles.
     File,
+    /// The same, with a tree of its lines beside it.
+    FileWithTree,
     /// A file; the disk has each line before its entry settles.
     Fsync,
     /// The daemon's socket, read by a thread of this process.
@@ -82,9 +86,14 @@ impl Stage {
             let device = options.open(&placement, Arc::clone(&clock) as _).expect("a device");
             let form =
                 Formatter::new(options.form, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
-            broker
-                .restore(DeviceConfig::new(format!("device{number}/"), device, form))
-                .expect("it is enabled");
+            let config = DeviceConfig::new(format!("device{number}/"), device, form);
+            let config = if *kind == DeviceKind::FileWithTree {
+                let key = Arc::new(Ed25519Key::generate().expect("random numbers"));
+                config.evidence(EvidenceConfig::new(format!("bench/device{number}"), key as _))
+            } else {
+                config
+            };
+            broker.restore(config).expect("it is enabled");
         }
         Self { broker: Arc::new(broker), logs, _folder: folder, _peers: peers }
     }
@@ -145,7 +154,7 @@ fn prepare(
         ("socket", vec![("address", address), ("socket_type", kind.to_owned())])
     };
     match kind {
-        DeviceKind::File | DeviceKind::Fsync => {
+        DeviceKind::File | DeviceKind::FileWithTree | DeviceKind::Fsync => {
             logs.push(own);
             let durability = if kind == DeviceKind::Fsync { "fsync" } else { "os" };
             ("file", vec![("file_path", path), ("durability", durability.to_owned())])
