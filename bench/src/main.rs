@@ -68,6 +68,7 @@ fn main() {
             "--help" | "-h" => exit_with(""),
             // For this program itself: the floor of the server benches runs in a process of its own.
             "bare" => bare::serve(server::BODY),
+            "bare-large" => bare::serve("x".repeat(30_000_000).leak()),
             "attack" => attack(words),
             other => exit_with(&format!("unknown word {other:?}")),
         }

@@ -120,8 +120,17 @@ pub struct BareServer(Child);
 impl BareServer {
     /// Starts it, and says where it listens.
     pub fn start() -> (Self, SocketAddr) {
+        Self::start_as("bare")
+    }
+
+    /// Starts one that answers with 30 MB.
+    pub fn start_large() -> (Self, SocketAddr) {
+        Self::start_as("bare-large")
+    }
+
+    fn start_as(part: &str) -> (Self, SocketAddr) {
         let program = std::env::current_exe().expect("the name of this program");
-        let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut child = Command::new(program).arg(part).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("it says its address");
