@@ -14,7 +14,7 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A chunk never grows, so nothing is copied or wiped twice. It is small beside the cache of a core, which the hashing of
 /// it would else take from the other threads, and large beside what it costs to wake the thread that hashes it.
 pub(super) const CHUNK: usize = 128 * 1024;
-/// So many chunks that were read are kept to be filled again.
+/// How many chunks that were read are kept to be filled again.
 const SPARE_MAX: usize = 8;
 /// How many files wait at most: each is open. The lines of further ones are lost to the tree.
 const FILES_MAX: usize = 64;
@@ -155,7 +155,7 @@ impl Feed {
         }
     }
 
-    /// Sees to it that the last chunk has room for so many bytes. False if too much waits.
+    /// Makes sure that the last chunk has room for this number of bytes. False if too much waits.
     fn has_room(&mut self, length: usize) -> bool {
         if self.chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= length) {
             return true;

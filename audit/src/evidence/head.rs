@@ -28,7 +28,7 @@ pub struct TreeHead {
 /// What is remembered when a device opens its tree.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Memory {
-    /// Nobody keeps heads: what the folder and the file say is believed as far as they agree.
+    /// No heads are kept: what the folder and the file say is believed as far as they agree.
     #[default]
     NotKept,
     /// All heads that are known of this log.

@@ -170,14 +170,9 @@ impl Opening<'_> {
         } else {
             mark.map(|_| begun.map_or(0, |(_, offset)| offset))
         };
-        match begins {
-            Some(offset) => Ok(begin(self.file, offset.min(end), Vec::new())?),
-            None if end > 0 => {
-                let notice = TreeNotice::new(TreeEvent::Begun, 0, 0);
-                Ok(begin(self.file, end, vec![notice])?)
-            }
-            None => Ok(begin(self.file, 0, Vec::new())?),
-        }
+        let left_out = begins.is_none() && end > 0;
+        let notices = left_out.then(|| TreeNotice::new(TreeEvent::Begun, 0, 0)).into_iter().collect();
+        Ok(begin(self.file, begins.map_or(end, |offset| offset.min(end)), notices)?)
     }
 
     fn read_checkpoint(&self, note: &[u8], now: Time) -> Result<(Checkpoint, SignedCheckpoint), Fault> {
@@ -205,13 +200,12 @@ impl Opening<'_> {
     ) -> Result<(Vec<Part>, Vec<TreeNotice>), Fault> {
         let Some(state) = state else { return Ok((self.compare_without_state(size)?, Vec::new())) };
         let (mut parts, found) = self.path_from(&state, size)?;
-        let unchecked = || TreeNotice::new(TreeEvent::Unchecked, size, 0);
         let mut notices = Vec::new();
         if found {
             self.compare_end(&state, size, parts.first())?;
             self.skip(state.size, size, &mut parts)?;
         } else if !ended {
-            notices.push(unchecked());
+            notices.push(TreeNotice::new(TreeEvent::Unchecked, size, 0));
         }
         Ok((parts, notices))
     }

@@ -129,11 +129,11 @@ fn opened(log: &mut Log, uncovered: u64) -> f64 {
 fn measure(sample: &'static SampleData, length: u64, effort: Effort) {
     let mut log = Log::new();
     let broker = Arc::new(log.start());
-    record(&broker, sample, length - UNCOVERED.min(length / 2));
+    let left = UNCOVERED.min(length / 2);
+    record(&broker, sample, length - left);
     broker.checkpoint("file/", LONG).expect("a checkpoint");
     let (tree, before) = (log.tree(), log.folder.path().join("before"));
     copy(&tree, &before);
-    let left = UNCOVERED.min(length / 2);
     record(&broker, sample, left);
     end(broker);
     let bytes = fs::metadata(log.folder.path().join("audit.log")).expect("the log").len();

@@ -33,15 +33,20 @@ pub fn is_elsewhere(name: &str) -> bool {
     name.ends_with(ELSEWHERE)
 }
 
+/// What is done, wherever it is.
+fn load_of(name: &str) -> &str {
+    name.strip_suffix(ELSEWHERE).unwrap_or(name)
+}
+
 /// Whether an attack reads 30 MB: at `kv/large`, or from the other process.
 pub fn reads_large_values(name: &str) -> bool {
-    matches!(name.strip_suffix(ELSEWHERE).unwrap_or(name), "unread" | "reading")
+    matches!(load_of(name), "unread" | "reading")
 }
 
 /// Attacks a server, says so once that is under way, and goes on until the process is ended.
 pub fn run(name: &str, server: SocketAddr, token: &str) -> ! {
     allow_open_files(20_000);
-    let name = name.strip_suffix(ELSEWHERE).unwrap_or(name);
+    let name = load_of(name);
     let many = |count: usize, begin: &dyn Fn(&mut Attacker)| -> Vec<Attacker> {
         let start = |number: usize| {
             // From several addresses: one may have 2,048.

@@ -14,7 +14,7 @@ use onrecord_e2e::verify::Verified;
 use onrecord_e2e::{log, say_skipped, verify, wait};
 use serde_json::json;
 
-/// So many requests are answered while the folder takes nothing.
+/// How many requests are answered while the folder takes nothing.
 const REQUESTS: usize = 300;
 
 struct Scene {
@@ -44,7 +44,7 @@ impl Scene {
         self.server.call("POST", "sys/audit-log/checkpoint/file", None).status
     }
 
-    /// Clients write and read until so many more requests were answered, and no request fails.
+    /// Clients write and read until this number of further requests was answered, and no request fails.
     fn load(&mut self, requests: usize) {
         let load = Load::begin(&self.server, 4, writes_and_reads);
         wait::eventually("the server answers", || load.answered() >= requests);

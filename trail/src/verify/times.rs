@@ -42,7 +42,7 @@ pub(crate) fn add(findings: &mut Findings, input: Option<&Input>) {
 
 /// By so much two entries of a log may be out of order.
 const OUT_OF_ORDER_NANOS: i128 = 60_000_000_000;
-/// In so many of its first lines the first entry of a source is looked for.
+/// The first entry of a source is looked for in this number of its first lines.
 const FIRST_LINES: usize = 1000;
 
 /// When a source was written of which no line is in the tree.

@@ -67,7 +67,7 @@ impl Store for Mortal {
     }
 }
 
-const REPAIRED: &str = "lines that an earlier start had not added to the tree were added";
+pub(super) const REPAIRED: &str = "lines that an earlier start had not added to the tree were added";
 
 const ADDED: &str = "lines that were written while no tree was kept were added to the tree";
 

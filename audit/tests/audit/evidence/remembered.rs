@@ -7,11 +7,10 @@ use std::io::Write as _;
 use onrecord_audit::evidence::{SignError, Signer, TreeHead, VerifierKey};
 use rustix::fs::XattrFlags;
 
-use super::kills::Kill;
+use super::kills::{Kill, REPAIRED};
 use super::*;
 
 const STOPPED: &str = "lines that were written while the server was stopped are not in the tree";
-const REPAIRED: &str = "lines that an earlier start had not added to the tree were added";
 
 /// Ends a server in order, and returns what is remembered of its tree.
 fn end(log: &Log, broker: Broker) -> TreeHead {
