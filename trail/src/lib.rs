@@ -31,6 +31,7 @@ mod lines;
 mod order;
 mod pairs;
 mod parts;
+pub mod query;
 mod report;
 mod seen_seqs;
 mod torn;

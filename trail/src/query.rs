@@ -1,0 +1,110 @@
+//! Questions to logs: which requests were made, by whom, and with which answers. Rows that a filter asks for are delivered to a
+//! sink, one for each request, with its answer. The logs may be any number of files of any devices, of this server and of
+//! Vault and OpenBao.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use onrecord_trail::Input;
+//! use onrecord_trail::query::{Field, Filter, Query, TimeContext, Zone, run};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let log = dir.path().join("audit.log");
+//! # std::fs::write(&log, r#"{"time":"2026-01-01T00:00:00Z","type":"request","auth":{},"request":{"id":"1","path":"secret/a"}}"#)?;
+//! let context = TimeContext { now: std::time::SystemTime::now().into(), zone: Zone::UTC };
+//! let query = Query::new(Filter::parse("path ~ secret/* and not op=list", &context)?);
+//! let mut paths = Vec::new();
+//! let summary = run(vec![Input::file(&log)], &query, &mut |row: &onrecord_trail::query::Row| {
+//!     paths.extend(row.text(Field::Path).map(|path| path.into_owned()));
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!((paths, summary.unanswered), (vec!["secret/a".to_owned()], 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Never in it: a write to a log, a call of a server, how rows are printed.
+
+mod engine;
+mod entry;
+mod field;
+mod filter;
+mod join;
+mod json;
+mod kv;
+mod leaf;
+mod needles;
+mod pieces;
+mod read;
+mod row;
+mod scan;
+mod seen;
+mod summary;
+mod times;
+mod waiting;
+
+use std::ops::ControlFlow;
+
+use onrecord_value::Time;
+
+use crate::check::{CheckError, Progress};
+use crate::input::Input;
+
+pub use field::{Field, FieldInfo, FieldKind};
+pub use filter::{Filter, FilterError};
+pub use kv::typed_path;
+pub use row::{At, Position, Row};
+pub use summary::{DamagedSource, Gap, Summary};
+pub use times::{TimeContext, TimeTextError, Zone};
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Which rows.
+    pub filter: Filter,
+    /// Requests from this time on.
+    pub since: Option<Time>,
+    /// Requests before this time.
+    pub until: Option<Time>,
+    /// Whether questions to the log itself (`sys/audit-hash`, `sys/audit-query`, salts) are delivered, too.
+    pub own_questions: bool,
+    /// Whether rows have their lines.
+    pub keep_lines: bool,
+}
+
+impl Query {
+    /// All rows of any time that a filter asks for, without own questions and lines.
+    pub fn new(filter: Filter) -> Self {
+        Self { filter, ..Self::default() }
+    }
+
+    /// Whether a time is asked for.
+    pub fn covers(&self, time: Time) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// Takes the rows.
+pub trait Sink {
+    /// Takes a row. Rows come in the order of their answers in a log; rows without answer come late.
+    fn row(&mut self, row: &Row) -> ControlFlow<()>;
+
+    /// Is told how far the reading has come, several times a second. `Break` ends it; the rows until then are a partial answer.
+    fn progress(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
+        let _: &Progress<'_> = progress;
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(&Row) -> ControlFlow<()>> Sink for F {
+    fn row(&mut self, row: &Row) -> ControlFlow<()> {
+        self(row)
+    }
+}
+
+/// Reads logs, in any order, and delivers the rows that are asked for.
+///
+/// # Errors
+/// [`CheckError`] for the first source that cannot be opened. A source whose reading fails later is read until then, and said in
+/// the [`Summary`].
+pub fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Result<Summary, CheckError> {
+    engine::run(inputs, query, sink)
+}
