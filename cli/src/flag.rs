@@ -98,13 +98,15 @@ pub enum Output {
     Field,
     /// `-format`, also with the value `raw`, and `-field`.
     Raw,
+    /// A `-format` of the command's own.
+    Own,
 }
 
 impl Output {
     /// The flags.
     pub fn flags(self) -> &'static [Flag] {
         match self {
-            Self::Text => &[],
+            Self::Text | Self::Own => &[],
             Self::Format => &[FORMAT],
             Self::Field | Self::Raw => &[FIELD, FORMAT],
         }

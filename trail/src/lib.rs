@@ -22,6 +22,7 @@
 //!
 //! Never in this crate: the server, a client of it, or a write to any log.
 
+pub mod activity;
 mod check;
 mod device;
 mod fast_scan;

@@ -2,9 +2,12 @@
 //! Never in it: a call of a server, and the check itself (`onrecord-trail`).
 
 pub(crate) mod anchor;
+mod asked;
 mod findings;
 pub(crate) mod key;
+mod new_file;
 pub(crate) mod prove;
+pub(crate) mod report;
 mod time_stamp_request;
 mod tree;
 pub(crate) mod verify;

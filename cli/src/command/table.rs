@@ -30,6 +30,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[log::prove::COMMAND],
     &[log::anchor::COMMAND],
     &[log::key::COMMAND],
+    &[log::report::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
     operator::cluster::COMMANDS,
