@@ -132,7 +132,7 @@ impl Command {
 
     /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag.
     const fn allows_late_flags(&self) -> bool {
-        matches!(self.words.as_bytes(), b"audit drill")
+        matches!(self.words.as_bytes(), b"audit drill") || matches!(self.output, Output::Own)
     }
 
     /// Whether its arguments are options of an audit device. Its help lists them.

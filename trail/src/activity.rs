@@ -23,3 +23,4 @@ pub use model::{
     Totals, Verification, Warning, WhatWasRead,
 };
 pub use page::page;
+pub use warnings::warnings;

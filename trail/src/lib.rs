@@ -25,6 +25,7 @@
 pub mod activity;
 mod check;
 mod device;
+pub mod export;
 mod fast_scan;
 mod id;
 mod input;
@@ -34,6 +35,7 @@ mod pairs;
 mod parts;
 pub mod query;
 mod report;
+mod safe_json;
 mod seen_seqs;
 mod torn;
 mod union;

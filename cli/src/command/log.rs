@@ -3,6 +3,7 @@
 
 pub(crate) mod anchor;
 mod asked;
+pub(crate) mod export;
 mod findings;
 pub(crate) mod key;
 mod new_file;

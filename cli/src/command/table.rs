@@ -31,6 +31,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[log::anchor::COMMAND],
     &[log::key::COMMAND],
     &[log::report::COMMAND],
+    &[log::export::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
     operator::cluster::COMMANDS,

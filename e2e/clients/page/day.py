@@ -21,7 +21,8 @@ def digest(text):
 
 
 def stamp(seconds):
-    return (DAY + datetime.timedelta(seconds=seconds)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    text = (DAY + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return text.rstrip("0").rstrip(".") + "Z"
 
 
 def identifier():

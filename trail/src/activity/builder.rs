@@ -119,8 +119,9 @@ impl ActivityBuilder {
             self.denied_paths.add(&typed, at, true);
         }
         if failed {
-            let known = if error.is_empty() { "(an error without a text)" } else { &error };
-            self.errors.add(known, at, denied);
+            let known =
+                if error.is_empty() { "(an error without a text)".to_owned() } else { one_line(&error) };
+            self.errors.add(&known, at, denied);
         }
         self.time_taken(row, &typed, &operation);
         self.login(row, &operation, &path, &mount, failed);
@@ -255,7 +256,9 @@ impl ActivityBuilder {
             more_gaps,
             comparison: None,
         };
-        report.warnings = warnings::warnings(&report, summary, &context.zone);
+        let mut lacks = warnings::warnings(summary, context.since, context.until, &context.zone);
+        lacks.extend(warnings::of_report(&report));
+        report.warnings = lacks;
         report
     }
 }
@@ -264,10 +267,16 @@ fn gap(gap: &crate::query::Gap) -> DeclaredGap {
     DeclaredGap {
         device: gap.device.clone(),
         missed: gap.missed,
+        missing: gap.missing,
         since: gap.since.map(Stamp),
         until: Stamp(gap.until),
         reason: cut(&gap.reason).to_owned(),
     }
+}
+
+/// An error on one line: some have tabs and line breaks for a terminal.
+fn one_line(error: &str) -> String {
+    cut(error).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The text of a field, cut.

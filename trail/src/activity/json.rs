@@ -1,11 +1,8 @@
 //! The report as JSON text, and back.
 //! Never in it: the keys (`model`).
 
-use std::fmt::Write as _;
-
-use onrecord_value::printable::is_printable;
-
 use super::model::ActivityReport;
+use crate::safe_json::safe_json;
 
 /// A text that is not a report.
 #[derive(Debug, thiserror::Error)]
@@ -24,17 +21,9 @@ impl ActivityReport {
     pub fn to_json(&self) -> String {
         // Every field has a form in JSON, so this cannot fail.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        let mut safe = String::with_capacity(text.len() + 1);
-        for character in text.chars() {
-            if character == '\n' || is_printable(character) {
-                safe.push(character);
-            } else {
-                // All of them have one unit in UTF-16, and stand within texts. Writing to a `String` cannot fail.
-                let _infallible = write!(safe, "\\u{:04x}", u32::from(character));
-            }
-        }
-        safe.push('\n');
-        safe
+        let mut text = safe_json(&text);
+        text.push('\n');
+        text
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.

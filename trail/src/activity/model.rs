@@ -294,6 +294,8 @@ pub struct DeclaredGap {
     pub device: String,
     /// How many entries.
     pub missed: u64,
+    /// How many of them no other device of these logs has.
+    pub missing: u64,
     /// From when on, if it is known.
     pub since: Option<Stamp>,
     /// When the device had recovered.

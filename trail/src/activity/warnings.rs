@@ -1,11 +1,13 @@
 //! What a report lacks, as sentences: an answer never looks more complete than its log.
 //! Never in it: anything that the summary does not say.
 
+use onrecord_value::Time;
+
 use super::model::{ActivityReport, Warning};
 use crate::query::{Summary, Zone};
 
-/// The warnings, the weightiest first.
-pub(super) fn warnings(report: &ActivityReport, summary: &Summary, zone: &Zone) -> Vec<Warning> {
+/// What an answer lacks, the weightiest first: for requests from `since` to `until`.
+pub fn warnings(summary: &Summary, since: Option<Time>, until: Option<Time>, zone: &Zone) -> Vec<Warning> {
     let mut found = Vec::new();
     let mut warn = |kind: &str, text: String, command: Option<&str>| {
         found.push(Warning { kind: kind.to_owned(), text, command: command.map(str::to_owned) });
@@ -25,15 +27,7 @@ pub(super) fn warnings(report: &ActivityReport, summary: &Summary, zone: &Zone) 
             None,
         );
     }
-    let missed: u64 = summary.gaps.iter().map(|gap| gap.missed).sum();
-    let gaps = summary.gaps.iter().filter(|gap| gap.missed > 0).count() as u64 + summary.more_gaps;
-    if gaps > 0 {
-        let (gaps, missed) = (count(gaps, "gap", "gaps"), count(missed, "entry", "entries"));
-        let text = format!(
-            "Devices declared {gaps} in this time: they missed {missed}, which another device may have."
-        );
-        warn("gaps", text, Some("onrecord log check FILE..."));
-    }
+    gaps(summary, &mut warn);
     if summary.missing > 0 {
         let text = format!(
             "{} missing, and no gap declares them.",
@@ -41,7 +35,7 @@ pub(super) fn warnings(report: &ActivityReport, summary: &Summary, zone: &Zone) 
         );
         warn("missing", text, Some("onrecord log check FILE..."));
     }
-    not_covered(report, zone, &mut warn);
+    not_covered(summary.covered, (since, until), zone, &mut warn);
     if summary.unanswered > 0 {
         let text = format!(
             "{} no answer in these logs: in progress when the log ended, or cut off.",
@@ -69,33 +63,65 @@ pub(super) fn warnings(report: &ActivityReport, summary: &Summary, zone: &Zone) 
             "Memory did not allow to join every answer with its request, or to recognise every double.";
         warn("join_is_partial", text.to_owned(), None);
     }
+    found
+}
+
+/// What a report lacks beside that.
+pub(super) fn of_report(report: &ActivityReport) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let mut warn = |kind: &str, text: String| {
+        found.push(Warning { kind: kind.to_owned(), text, command: None });
+    };
     if report.series.outside > 0 {
         let text = format!(
             "{} far from all others in time; the plots leave them out, the counts do not.",
             is_are(report.series.outside, "request is", "requests are")
         );
-        warn("stray_times", text, None);
+        warn("stray_times", text);
     }
     sketched(report, &mut warn);
     found
 }
 
-fn not_covered(report: &ActivityReport, zone: &Zone, warn: &mut impl FnMut(&str, String, Option<&str>)) {
-    let Some((first, last)) = report.covered else {
+fn gaps(summary: &Summary, warn: &mut impl FnMut(&str, String, Option<&str>)) {
+    let missed: u64 = summary.gaps.iter().map(|gap| gap.missed).sum();
+    let missing: u64 = summary.gaps.iter().map(|gap| gap.missing).sum();
+    let number = summary.gaps.iter().filter(|gap| gap.missed > 0).count() as u64 + summary.more_gaps;
+    if number == 0 {
+        return;
+    }
+    let elsewhere = match missing {
+        0 => "other devices of these logs have all of them".to_owned(),
+        _ if missing == missed => "no other device of these logs has them".to_owned(),
+        _ => format!("no other device of these logs has {} of them", grouped(missing)),
+    };
+    let (gaps, missed) = (count(number, "gap", "gaps"), count(missed, "entry", "entries"));
+    let text = format!("Devices declared {gaps} in this time, of {missed}; {elsewhere}.");
+    warn("gaps", text, Some("onrecord log check FILE..."));
+}
+
+fn not_covered(
+    covered: Option<(Time, Time)>,
+    (since, until): (Option<Time>, Option<Time>),
+    zone: &Zone,
+    warn: &mut impl FnMut(&str, String, Option<&str>),
+) {
+    let Some((first, last)) = covered else {
         warn("empty", "The logs have no entry.".to_owned(), None);
         return;
     };
-    if let Some(since) = report.asked.since.filter(|since| *since < first) {
-        let (first, since) = (zone.show(first.0, 0), zone.show(since.0, 0));
-        warn("not_covered", format!("The logs begin at {first}, after the asked beginning ({since})."), None);
+    let show = |time| zone.show(time, 0);
+    if let Some(since) = since.filter(|since| *since < first) {
+        let text = format!("The logs begin at {}, after the asked beginning ({}).", show(first), show(since));
+        warn("not_covered", text, None);
     }
-    if let Some(until) = report.asked.until.filter(|until| *until > last) {
-        let (last, until) = (zone.show(last.0, 0), zone.show(until.0, 0));
-        warn("not_covered", format!("The logs end at {last}, before the asked end ({until})."), None);
+    if let Some(until) = until.filter(|until| *until > last) {
+        let text = format!("The logs end at {}, before the asked end ({}).", show(last), show(until));
+        warn("not_covered", text, None);
     }
 }
 
-fn sketched(report: &ActivityReport, warn: &mut impl FnMut(&str, String, Option<&str>)) {
+fn sketched(report: &ActivityReport, warn: &mut impl FnMut(&str, String)) {
     let rankings = [
         ("paths", &report.paths),
         ("identities", &report.identities),
@@ -113,7 +139,7 @@ fn sketched(report: &ActivityReport, warn: &mut impl FnMut(&str, String, Option<
              beside them, and rare ones are missing.",
             names.join(", ")
         );
-        warn("sketched", text, None);
+        warn("sketched", text);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Files that commands write: whole or not at all, and only over another one if that is asked for.
 //! Never in it: what is in them.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -31,21 +31,33 @@ impl NewFile {
         }
     }
 
-    /// Writes it beside its place, readable by its owner alone, and moves it there.
+    /// Writes a text.
     pub(super) fn write(&self, text: &[u8]) -> Result<(), Failure> {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(format!(".{}.new", std::process::id()));
-        let beside = self.path.with_file_name(name);
-        let placed = write(&beside, text).and_then(|()| self.place(&beside));
-        if placed.is_err() {
-            // It is not there if it could not be made.
+        self.write_with(|file| file.write_all(text).map_err(|error| self.failure(&error.to_string())))
+    }
+
+    /// Has it written beside its place, readable by its owner alone, and moves it there.
+    pub(super) fn write_with<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let beside = beside(&self.path);
+        let made = create(&beside).map_err(|error| self.failure(&error.to_string()))?;
+        let mut file = BufWriter::new(made);
+        let done = work(&mut file).and_then(|value| {
+            let synced =
+                file.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all());
+            match synced.and_then(|()| self.place(&beside)) {
+                Ok(()) => Ok(value),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.exists()),
+                Err(error) => Err(self.failure(&error.to_string())),
+            }
+        });
+        if done.is_err() {
+            // What was written so far is of no use; it may be gone already.
             drop(fs::remove_file(&beside));
         }
-        placed.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => self.exists(),
-            _ => self.failure(&error.to_string()),
-        })
+        done
     }
 
     fn place(&self, beside: &Path) -> io::Result<()> {
@@ -76,8 +88,15 @@ impl NewFile {
     }
 }
 
-fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
+/// Where something is written before it is moved to its place.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// A new file that its owner alone can read.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, page};
+use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, Warning, page};
 use onrecord_trail::query::{Query, TimeContext, run};
 use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
 use onrecord_value::Time;
@@ -100,10 +100,16 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         }
         _ => session.print(&text)?,
     }
-    for warning in &report.warnings {
+    warn(session, &report.warnings)?;
+    Ok(u8::from(differs))
+}
+
+/// Says on standard error what an answer lacks.
+pub(super) fn warn(session: &mut Session<'_>, warnings: &[Warning]) -> Result<(), Failure> {
+    for warning in warnings {
         session.warn(&format!("! {}", printable(&warning.text)))?;
     }
-    Ok(u8::from(differs))
+    Ok(())
 }
 
 fn is_json(invocation: &Invocation) -> Result<bool, Failure> {

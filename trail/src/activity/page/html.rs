@@ -51,7 +51,7 @@ impl Html {
             shown if is_printable(shown) && !is_noncharacter(shown) => self.out.push(shown),
             // Writing to a `String` cannot fail.
             other => {
-                let _infallible = write!(self.out, "{}", other.escape_unicode());
+                let _infallible = write!(self.out, "{}", other.escape_default());
             }
         }
     }
@@ -81,7 +81,7 @@ mod tests {
         html.raw("<p title=\"").text("\"><script>alert('1')</script>&amp;\u{202e}\u{1b}[2J\0\n").raw("\">");
         assert_eq!(
             html.into_string(),
-            "<p title=\"&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;\\u{202e}\\u{1b}[2J\\u{0}\\u{a}\">"
+            "<p title=\"&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;\\u{202e}\\u{1b}[2J\\u{0}\\n\">"
         );
     }
 

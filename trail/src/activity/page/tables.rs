@@ -23,24 +23,30 @@ pub(super) fn points(html: &mut Html, series: &Series, clock: &Clock<'_>) {
     html.raw("<th scope=\"col\" class=\"number\">Errors</th></tr></thead>\n<tbody>\n");
     for point in series.points.iter().filter(|point| point.requests > 0) {
         html.raw("<tr><th scope=\"row\">").text(&clock.step(point.at.0, series.step_seconds)).raw("</th>");
-        for number in [point.requests, point.denied, point.errors] {
-            numeral(html, number);
+        for (label, number) in
+            [("Requests", point.requests), ("Denied", point.denied), ("Errors", point.errors)]
+        {
+            numeral(html, label, number);
         }
         html.raw("</tr>\n");
     }
     html.raw("</tbody></table>\n</details>\n");
 }
 
-fn numeral(html: &mut Html, number: u64) {
-    if number == 0 {
-        html.raw("<td class=\"number zero\">0</td>");
+/// A cell with a number. In a narrow window the label stands before it.
+fn numeral(html: &mut Html, label: &'static str, number: u64) {
+    html.raw("<td data-label=\"").raw(label).raw(if number == 0 {
+        "\" class=\"number zero\">"
     } else {
-        html.raw("<td class=\"number\">").text(&grouped(number)).raw("</td>");
-    }
+        "\" class=\"number\">"
+    });
+    html.text(&grouped(number)).raw("</td>");
 }
 
-fn time(html: &mut Html, clock: &Clock<'_>, at: Time) {
-    html.raw("<td class=\"time\"><time datetime=\"")
+fn time(html: &mut Html, clock: &Clock<'_>, label: &'static str, at: Time) {
+    html.raw("<td class=\"time\" data-label=\"")
+        .raw(label)
+        .raw("\"><time datetime=\"")
         .show(at)
         .raw("\">")
         .text(&clock.short(at))
@@ -71,9 +77,9 @@ pub(super) fn ranking(html: &mut Html, title: &'static str, ranking: &Ranking, c
         }
         html.raw("</td>");
         if with_denied {
-            numeral(html, row.denied);
+            numeral(html, "Denied", row.denied);
         }
-        time(html, clock, row.last.0);
+        time(html, clock, "Last", row.last.0);
         html.raw("</tr>\n");
     }
     html.raw("</tbody></table>\n");
@@ -115,10 +121,10 @@ pub(super) fn logins(html: &mut Html, report: &ActivityReport, clock: &Clock<'_>
             html.raw("<code>").path(&login.name).raw("</code>");
         }
         html.raw("</th>");
-        numeral(html, login.succeeded);
-        numeral(html, login.failed);
-        time(html, clock, login.first.0);
-        time(html, clock, login.last.0);
+        numeral(html, "Issued", login.succeeded);
+        numeral(html, "Failed", login.failed);
+        time(html, clock, "First", login.first.0);
+        time(html, clock, "Last", login.last.0);
         html.raw("</tr>\n");
     }
     let rest = report.logins.len().saturating_sub(LISTED);
@@ -133,7 +139,7 @@ pub(super) fn changes(html: &mut Html, report: &ActivityReport, clock: &Clock<'_
     section(html, "changes", "Changes", &["@Time", "What", "Operation", "Path", "Who", "From", "Outcome"]);
     for change in report.changes.iter().take(LISTED) {
         html.raw(if change.outcome == "done" { "<tr>" } else { "<tr class=\"refused\">" });
-        time(html, clock, change.at.0);
+        time(html, clock, "", change.at.0);
         html.raw("<td>")
             .raw(change.kind.words())
             .raw("</td><td>")
@@ -154,7 +160,7 @@ pub(super) fn slowest(html: &mut Html, report: &ActivityReport, clock: &Clock<'_
     section(html, "slowest", "Slowest", &["#Took", "@Time", "Operation", "Path", "Who", "Request id"]);
     for slow in &report.slowest {
         html.raw("<tr><td class=\"number\">").text(&duration(slow.duration_ns)).raw("</td>");
-        time(html, clock, slow.at.0);
+        time(html, clock, "", slow.at.0);
         html.raw("<td>")
             .text(&slow.operation)
             .raw("</td><td><code>")
@@ -181,13 +187,13 @@ pub(super) fn gaps(html: &mut Html, report: &ActivityReport, clock: &Clock<'_>) 
     );
     for gap in report.gaps.iter().take(LISTED) {
         html.raw("<tr><td><code>").path(&gap.device).raw("</code></td>");
-        numeral(html, gap.missed);
+        numeral(html, "Missed", gap.missed);
         match gap.since {
-            Some(since) => time(html, clock, since.0),
+            Some(since) => time(html, clock, "Since", since.0),
             None => drop(html.raw("<td class=\"time\">not known</td>")),
         }
-        time(html, clock, gap.until.0);
-        html.raw("<td>").text(&gap.reason).raw("</td></tr>\n");
+        time(html, clock, "Declared", gap.until.0);
+        html.raw("<td class=\"main\">").text(&gap.reason).raw("</td></tr>\n");
     }
     let rest = report.gaps.len().saturating_sub(LISTED) as u64;
     end(html, report.more_gaps + rest, false);
