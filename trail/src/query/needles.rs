@@ -140,10 +140,6 @@ impl Texts {
         }
     }
 
-    pub(super) const fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
     /// Whether one is there; true if none is asked for.
     pub(super) fn are_in(&self, line: &[u8]) -> bool {
         match self {

@@ -6,17 +6,17 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use onrecord_trail::Progress;
 use onrecord_trail::activity::warnings;
 use onrecord_trail::export::{ExportFormat, ParquetFolder};
-use onrecord_trail::query::{Query, Row, Sink, Summary, run};
+use onrecord_trail::query::{Filter, Row, Summary};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
-use super::asked::{FILTER, SINCE, TZ, UNTIL, asked};
 use super::new_file::{self, FORCE, NewFile};
-use super::{NO_FILE, inputs, report, unreadable, with_progress};
+use super::question::{Ended, FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
+use super::{NO_FILE, report, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
+use crate::interrupt::INTERRUPTED;
 
 const ABOUT: &str = "Writes the requests of audit logs, each with its answer, in a format of other programs. The logs may be those of \
     this server, of Vault or of OpenBao, plain or compressed, in any order.\n\n\
@@ -53,7 +53,7 @@ pub(crate) const COMMAND: Command =
             FORCE,
             Flag::text("format", "csv, parquet, ecs, ocsf, cef or cloudevents."),
             Flag::text("out", "File to write to, for parquet a folder. Lines are printed if it is not given."),
-            Flag::bool("own-questions", "Write questions to the log itself, too."),
+            OWN_QUESTIONS,
             SINCE,
             TZ,
             UNTIL,
@@ -65,18 +65,18 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
     }
     let format = format(invocation)?;
     let out = invocation.text("out").filter(|out| !out.is_empty());
-    let (query, context) = asked(invocation)?;
-    let query = Query { own_questions: invocation.is_set("own-questions"), ..query };
-    let summary = match (format, out) {
+    let question = question(session, invocation, |_| Ok(Filter::default()), &invocation.arguments)?;
+    let (summary, ended) = match (format, out) {
         (ExportFormat::Parquet, None) => {
             return Err(unreadable("Give the folder for the files: -out=DIR"));
         }
-        (ExportFormat::Parquet, Some(out)) => folder(session, invocation, &query, out)?,
-        (_, Some(out)) => NewFile::check(out, invocation)?
-            .write_with(|file| lines(session, invocation, &query, format, file))?,
+        (ExportFormat::Parquet, Some(out)) => folder(session, &question, out)?,
+        (_, Some(out)) => {
+            NewFile::check(out, invocation)?.write_with(|file| lines(session, &question, format, file))?
+        }
         (_, None) => {
             let mut stdout = std::mem::replace(&mut session.process.stdout, Box::new(io::sink()));
-            let done = lines(session, invocation, &query, format, &mut stdout);
+            let done = lines(session, &question, format, &mut stdout);
             session.process.stdout = stdout;
             done?
         }
@@ -85,8 +85,11 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         let requests = if summary.rows == 1 { "request" } else { "requests" };
         session.done(format!("Success! Wrote {} {requests} to: {}", summary.rows, printable(out)))?;
     }
-    report::warn(session, &warnings(&summary, query.since, query.until, &context.zone))?;
-    Ok(0)
+    report::warn(
+        session,
+        &warnings(&summary, question.query.since, question.query.until, &question.context.zone),
+    )?;
+    Ok(if ended == Ended::Interrupted { INTERRUPTED } else { 0 })
 }
 
 fn format(invocation: &Invocation) -> Result<ExportFormat, Failure> {
@@ -103,75 +106,46 @@ fn format(invocation: &Invocation) -> Result<ExportFormat, Failure> {
     })
 }
 
-/// A sink whose rows are written, and which ends at the first error.
-struct Writing<'w, E> {
-    write: &'w mut dyn FnMut(&Row) -> Result<(), E>,
-    progress: &'w mut dyn FnMut(&Progress<'_>),
-    failed: Option<E>,
-}
-
-impl<E> Sink for Writing<'_, E> {
-    fn row(&mut self, row: &Row) -> ControlFlow<()> {
-        match (self.write)(row) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    fn progress(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
-        (self.progress)(progress);
-        ControlFlow::Continue(())
-    }
-}
-
-/// Reads the logs and has each row written.
+/// Reads the logs and has each row written, until the first error.
 fn each<E: ToString>(
     session: &mut Session<'_>,
-    invocation: &Invocation,
-    query: &Query,
+    question: &Question,
     write: &mut dyn FnMut(&Row) -> Result<(), E>,
-) -> Result<Summary, Failure> {
-    let inputs = inputs(session, &invocation.arguments)?;
-    let (summary, failed) = with_progress(session, |progress| {
-        let mut sink = Writing { write, progress, failed: None };
-        let summary = run(inputs, query, &mut sink);
-        (summary, sink.failed)
+) -> Result<(Summary, Ended), Failure> {
+    let mut failed = None;
+    let answered = ask(session, question, &mut |_, row| match write(row) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
     });
-    if let Some(error) = failed {
-        return Err(unreadable(format!("Cannot write: {}", error.to_string())));
+    match failed {
+        Some(error) => Err(unreadable(format!("Cannot write: {}", error.to_string()))),
+        None => answered,
     }
-    summary.map_err(|error| unreadable(printable(&error.to_string())))
 }
 
 fn lines(
     session: &mut Session<'_>,
-    invocation: &Invocation,
-    query: &Query,
+    question: &Question,
     format: ExportFormat,
     out: &mut dyn Write,
-) -> Result<Summary, Failure> {
+) -> Result<(Summary, Ended), Failure> {
     let closed = |_| Failure::OutputClosed;
     out.write_all(format.head().as_bytes()).map_err(closed)?;
     let mut line = Vec::new();
-    let summary = each(session, invocation, query, &mut |row| {
+    let answered = each(session, question, &mut |row| {
         line.clear();
         format.append(row, &mut line);
         out.write_all(&line)
     })?;
     out.flush().map_err(closed)?;
-    Ok(summary)
+    Ok(answered)
 }
 
 /// Writes a folder beside its place, and moves it there.
-fn folder(
-    session: &mut Session<'_>,
-    invocation: &Invocation,
-    query: &Query,
-    out: &str,
-) -> Result<Summary, Failure> {
+fn folder(session: &mut Session<'_>, question: &Question, out: &str) -> Result<(Summary, Ended), Failure> {
     let place = Path::new(out.trim_end_matches('/'));
     if fs::symlink_metadata(place).is_ok() {
         return Err(unreadable(format!(
@@ -183,8 +157,8 @@ fn folder(
     let failed =
         |error: &dyn ToString| unreadable(format!("Cannot write {}: {}", printable(out), error.to_string()));
     fs::create_dir(&beside).map_err(|error| failed(&error))?;
-    let done = parquet(session, invocation, query, &beside)
-        .and_then(|summary| fs::rename(&beside, place).map(|()| summary).map_err(|error| failed(&error)));
+    let done = parquet(session, question, &beside)
+        .and_then(|answered| fs::rename(&beside, place).map(|()| answered).map_err(|error| failed(&error)));
     if done.is_err() {
         // What was written so far is of no use.
         drop(fs::remove_dir_all(&beside));
@@ -194,10 +168,9 @@ fn folder(
 
 fn parquet(
     session: &mut Session<'_>,
-    invocation: &Invocation,
-    query: &Query,
+    question: &Question,
     folder: &Path,
-) -> Result<Summary, Failure> {
+) -> Result<(Summary, Ended), Failure> {
     let failed = |error: &dyn ToString| unreadable(format!("Cannot write Parquet: {}", error.to_string()));
     let mut files = ParquetFolder::new(|day, part| {
         let day = folder.join(day);
@@ -207,10 +180,10 @@ fn parquet(
     })
     .map_err(|error| failed(&error))?;
     let mut number = 0;
-    let summary = each(session, invocation, query, &mut |row| {
+    let answered = each(session, question, &mut |row| {
         number += 1;
         files.add(row, number)
     })?;
     files.finish().map_err(|error| failed(&error))?;
-    Ok(summary)
+    Ok(answered)
 }

@@ -1,21 +1,22 @@
 //! `log report`: one page about the activity in logs.
 //! Never in it: what is on the page (`onrecord-trail`).
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, Warning, page};
-use onrecord_trail::query::{Query, TimeContext, run};
+use onrecord_trail::query::{Filter, TimeContext};
 use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
-use onrecord_value::Time;
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
-use super::asked::{FILTER, SINCE, TZ, UNTIL, asked};
 use super::new_file::{FORCE, NewFile};
+use super::question::{Ended, FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
 use super::{NO_FILE, inputs, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
+use crate::interrupt::INTERRUPTED;
 
 const ABOUT: &str = "Writes one page about the activity in audit logs: requests and refusals over time, the most frequent paths, \
     identities, addresses, operations and errors, logins, changes of policies, mounts and audit devices, the slowest requests, and \
@@ -80,15 +81,15 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         return Err(unreadable("Give the file for the page: -out=FILE.html"));
     }
     let file = out.map(|out| NewFile::check(out, invocation)).transpose()?;
-    let (query, context) = asked(invocation)?;
+    let question = question(session, invocation, |_| Ok(Filter::default()), &invocation.arguments)?;
     let other = invocation.text("compare").filter(|name| !name.is_empty()).map(compared).transpose()?;
     let verification = verification(session, invocation)?;
     let differs = verification.state == DIFFERS;
-    let mut report = report(session, invocation, &query, &context, verification)?;
+    let (mut report, ended) = report(session, &question, verification)?;
     if let Some(other) = &other {
         report.compare(other);
     }
-    let text = if json { report.to_json() } else { page(&report, &context.zone) };
+    let text = if json { report.to_json() } else { page(&report, &question.context.zone) };
     match (file, out) {
         (Some(file), Some(out)) => {
             file.write(text.as_bytes())?;
@@ -101,7 +102,10 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         _ => session.print(&text)?,
     }
     warn(session, &report.warnings)?;
-    Ok(u8::from(differs))
+    Ok(match ended {
+        Ended::Interrupted => INTERRUPTED,
+        Ended::Whole | Ended::Enough => u8::from(differs),
+    })
 }
 
 /// Says on standard error what an answer lacks.
@@ -140,30 +144,25 @@ fn compared(name: &str) -> Result<ActivityReport, Failure> {
 
 fn report(
     session: &mut Session<'_>,
-    invocation: &Invocation,
-    query: &Query,
-    context: &TimeContext,
+    question: &Question,
     verification: Verification,
-) -> Result<ActivityReport, Failure> {
-    let inputs = inputs(session, &invocation.arguments)?;
-    let sources = inputs.iter().map(|input| input.name().to_owned()).collect();
-    let TimeContext { now, zone } = context;
+) -> Result<(ActivityReport, Ended), Failure> {
+    let Question { query, context: TimeContext { now, zone }, files } = question;
     let mut builder = ActivityBuilder::new(zone, query.since.unwrap_or(*now));
-    let summary =
-        run(inputs, query, &mut builder).map_err(|error| unreadable(printable(&error.to_string())))?;
-    let made: Time = *now;
-    Ok(builder.finish(
-        &summary,
-        ReportContext {
-            made,
-            program: concat!("onrecord ", env!("CARGO_PKG_VERSION")).to_owned(),
-            zone: zone.clone(),
-            since: query.since,
-            until: query.until,
-            sources,
-            verification,
-        },
-    ))
+    let (summary, ended) = ask(session, question, &mut |_, row| {
+        builder.add(row);
+        ControlFlow::Continue(())
+    })?;
+    let context = ReportContext {
+        made: *now,
+        program: concat!("onrecord ", env!("CARGO_PKG_VERSION")).to_owned(),
+        zone: zone.clone(),
+        since: query.since,
+        until: query.until,
+        sources: files.iter().filter(|name| !TreeFolder::is_one(Path::new(name))).cloned().collect(),
+        verification,
+    };
+    Ok((builder.finish(&summary, context), ended))
 }
 
 const DIFFERS: &str = "differs";
