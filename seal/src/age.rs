@@ -146,7 +146,8 @@ fn unarmored(file: &str) -> Result<Vec<u8>, AgeError> {
     if file.len() > TEXT_MAX * 2 {
         return Err(AgeError::TooLong);
     }
-    let body = file.trim().strip_prefix(BEGIN).and_then(|text| text.strip_suffix(END)).ok_or(AgeError::Form)?;
+    let body =
+        file.trim().strip_prefix(BEGIN).and_then(|text| text.strip_suffix(END)).ok_or(AgeError::Form)?;
     let text: String = body.lines().map(str::trim_end).collect();
     base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| AgeError::Form)
 }

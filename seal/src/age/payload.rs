@@ -45,8 +45,11 @@ pub(super) fn open(file_key: &[u8; FILE_KEY], payload: &[u8]) -> Result<SecretBy
     SecretBytes::with(length, |text| {
         for (number, piece) in pieces.chunks(PIECE + TAG).enumerate() {
             let is_last = number + 1 == count;
-            let (body, tag) =
-                piece.len().checked_sub(TAG).and_then(|end| piece.split_at_checked(end)).ok_or(AgeError::Form)?;
+            let (body, tag) = piece
+                .len()
+                .checked_sub(TAG)
+                .and_then(|end| piece.split_at_checked(end))
+                .ok_or(AgeError::Form)?;
             // Only the text without a character has an empty piece.
             if body.is_empty() && number > 0 {
                 return Err(AgeError::Form);

@@ -63,7 +63,8 @@ fn a_file_that_was_changed_anywhere_is_not_opened() {
 
 #[test]
 fn a_key_that_is_not_one_and_an_expensive_passphrase_are_refused() {
-    for text in ["", "age1", &PUBLIC.to_uppercase(), &PUBLIC[..61], &PUBLIC.replace("wunur", "wunuq"), SECRET] {
+    for text in ["", "age1", &PUBLIC.to_uppercase(), &PUBLIC[..61], &PUBLIC.replace("wunur", "wunuq"), SECRET]
+    {
         assert_eq!(Recipient::parse(text).unwrap_err(), AgeError::Recipient, "{text}");
     }
     let zero = Recipient([0; 32]);
