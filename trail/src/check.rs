@@ -322,7 +322,7 @@ impl<'o> Checker<'o> {
 /// usual beside the other files of a log.
 pub(crate) fn log_name(name: &str) -> &str {
     let name = name.rsplit_once(".torn-").map_or(name, |(log, _)| log);
-    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let name = [".gz", ".zst"].iter().find_map(|added| name.strip_suffix(added)).unwrap_or(name);
     let log = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "-_.:".contains(letter));
     let is_rotated = name.strip_prefix(log).is_some_and(|added| added.starts_with(['-', '.']));
     if is_rotated { log } else { name }
@@ -338,6 +338,7 @@ mod tests {
             "a.log",
             "a.log.1",
             "a.log.12.gz",
+            "a.log.12.zst",
             "a.log-20261122",
             "a.log-20261122.gz",
             "a.log.torn-20261122T1Z-1",

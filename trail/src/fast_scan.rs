@@ -114,6 +114,11 @@ impl Scanner {
         Self { thorough, json: json::Json::default(), jsonx: jsonx::Jsonx::default() }
     }
 
+    /// An entry in JSON that is exactly as our formatter writes it, given without its newline, and its object.
+    pub(crate) fn json_entry<'l>(&self, line: &'l [u8]) -> Option<(ScannedEntry, &'l [u8])> {
+        self.json.entry_and_object(line)
+    }
+
     /// Reads a line, given without its newline.
     pub(crate) fn scan(&self, line: &[u8]) -> Scanned {
         // Receivers of syslog may end lines with CR LF.
@@ -126,8 +131,11 @@ impl Scanner {
     }
 }
 
+/// How entries begin after their prefix, in both formats.
+pub(crate) const BEGINNINGS: [&[u8]; 2] = [json::BEGINNING, jsonx::BEGINNING];
+
 /// Prefix and syslog header before an entry are not longer.
-const PREFIX_MAX: usize = 1024;
+pub(crate) const PREFIX_MAX: usize = 1024;
 
 /// The entry after its prefix. A prefix that is not text, or in which an entry begins, is a torn entry: `None`.
 fn after_prefix<'l>(line: &'l [u8], beginning: &[u8], finder: &Finder<'_>) -> Option<&'l [u8]> {
@@ -141,7 +149,7 @@ fn after_prefix<'l>(line: &'l [u8], beginning: &[u8], finder: &Finder<'_>) -> Op
 }
 
 /// The value of at most 16 lower-case hex digits.
-fn hex(digits: &[u8]) -> Option<u64> {
+pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |number, &byte| {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',

@@ -1,4 +1,4 @@
-//! The sources of lines: files, plain or compressed by gzip, and streams.
+//! The sources of lines: files, plain or compressed by gzip or zstd, and streams.
 //! Never in it: lines.
 
 use std::cell::Cell;
@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
+use zstd::stream::read::Decoder;
+
+/// How gzip and zstd begin.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The logarithm of the largest window of zstd that is read: 32 MiB, which levels up to 20 need at most.
+const WINDOW_LOG_MAX: u32 = 25;
 
 /// One source of lines.
 pub struct Input {
@@ -53,7 +60,7 @@ impl Input {
         }
     }
 
-    /// Opens it. A source that begins with the magic bytes of gzip is decompressed.
+    /// Opens it. A source that begins with the magic bytes of gzip or zstd is decompressed.
     pub(crate) fn open(self) -> io::Result<Opened> {
         let (raw, total): (Box<dyn Read>, _) = match self.source {
             Source::File(path) => {
@@ -68,11 +75,19 @@ impl Input {
         };
         let taken = Rc::new(Cell::new(0));
         let mut counted = CountingReader { raw, taken: Rc::clone(&taken) };
-        let mut magic = Vec::with_capacity(2);
-        (&mut counted).take(2).read_to_end(&mut magic)?;
-        let gzip = magic == [0x1f, 0x8b];
+        let mut magic = Vec::with_capacity(ZSTD.len());
+        (&mut counted).take(ZSTD.len() as u64).read_to_end(&mut magic)?;
+        let (gzip, zstd) = (magic.starts_with(&GZIP), magic == ZSTD);
         let whole = Cursor::new(magic).chain(counted);
-        let reader: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        let reader: Box<dyn Read> = if gzip {
+            Box::new(MultiGzDecoder::new(whole))
+        } else if zstd {
+            let mut decoder = Decoder::new(whole)?;
+            decoder.window_log_max(WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        } else {
+            Box::new(whole)
+        };
         Ok(Opened { reader, taken, total })
     }
 }

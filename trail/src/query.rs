@@ -23,13 +23,23 @@
 //!
 //! Never in it: a write to a log, a call of a server, how rows are printed.
 
+mod engine;
+mod entry;
 mod field;
 mod filter;
+mod join;
+mod json;
 mod kv;
-mod plain;
+mod leaf;
+mod needles;
+mod pieces;
+mod read;
 mod row;
+mod scan;
+mod seen;
 mod summary;
 mod times;
+mod waiting;
 
 use std::ops::ControlFlow;
 
@@ -96,5 +106,5 @@ impl<F: FnMut(&Row) -> ControlFlow<()>> Sink for F {
 /// [`CheckError`] for the first source that cannot be opened. A source whose reading fails later is read until then, and said in
 /// the [`Summary`].
 pub fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Result<Summary, CheckError> {
-    plain::run(inputs, query, sink)
+    engine::run(inputs, query, sink)
 }

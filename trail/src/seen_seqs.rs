@@ -43,6 +43,43 @@ impl SeenSeqs {
         page.and_then(|page| page.get(at)).is_some_and(|word| word & 1 << (seq % 64) != 0)
     }
 
+    /// Whether the page of a counter is there, so that adding the counter takes no memory.
+    pub(crate) fn has_page(&self, seq: u64) -> bool {
+        let key = seq / BITS;
+        self.hot.as_ref().is_some_and(|(hot, _)| *hot == key) || self.pages.contains_key(&key)
+    }
+
+    /// The first and the last one.
+    pub(crate) fn bounds(&self) -> Option<SeqRange> {
+        let bounds = |key: u64, page: &Page| {
+            let words = || (0..).zip(page.iter()).filter(|(_, word)| **word != 0);
+            let (first, last) = (words().next()?, words().last()?);
+            let from = key * BITS + first.0 * 64 + u64::from(first.1.trailing_zeros());
+            let to = key * BITS + last.0 * 64 + 63 - u64::from(last.1.leading_zeros());
+            Some(SeqRange { from, to })
+        };
+        let ends = [self.pages.first_key_value(), self.pages.last_key_value()];
+        let of_ends = ends.into_iter().flatten().filter_map(|(key, page)| bounds(*key, page));
+        let hot = self.hot.as_ref().and_then(|(key, page)| bounds(*key, page));
+        of_ends
+            .chain(hot)
+            .reduce(|one, other| SeqRange { from: one.from.min(other.from), to: one.to.max(other.to) })
+    }
+
+    /// How many there are in a range.
+    pub(crate) fn count_in(&self, range: SeqRange) -> u64 {
+        let (first, last) = (range.from / BITS, range.to / BITS);
+        let hot =
+            self.hot.iter().map(|(key, page)| (key, page)).filter(|(key, _)| (first..=last).contains(*key));
+        let in_page = |(key, page): (&u64, &Box<Page>)| {
+            let words = (0..).zip(page.iter());
+            words
+                .map(|(at, word)| u64::from((word & mask(key * BITS + at * 64, range)).count_ones()))
+                .sum::<u64>()
+        };
+        self.pages.range(first..=last).chain(hot).map(in_page).sum()
+    }
+
     #[cold]
     fn make_hot(&mut self, key: u64) {
         self.store_hot();
@@ -62,6 +99,17 @@ impl SeenSeqs {
         });
         words.flat_map(|(base, word)| ranges(base, word)).collect()
     }
+}
+
+/// The bits of a word, whose first is the counter `base`, that are in a range.
+fn mask(base: u64, range: SeqRange) -> u64 {
+    let end = base + 63;
+    if range.to < base || range.from > end {
+        return 0;
+    }
+    let low = range.from.saturating_sub(base);
+    let high = end - range.to.min(end);
+    u64::MAX << low & u64::MAX >> high
 }
 
 /// The ranges of the bits of a word, whose first bit is the counter `base`.
@@ -93,6 +141,11 @@ mod tests {
                 prop_assert_eq!(seen.contains(seq), set.contains(&seq));
                 prop_assert_eq!(seen.insert(seq), set.insert(seq));
                 prop_assert!(seen.contains(seq));
+            }
+            let bounds = seen.bounds().map(|bounds| (bounds.from, bounds.to));
+            prop_assert_eq!(bounds, set.first().copied().zip(set.last().copied()));
+            for (from, to) in [(0, u64::MAX), (5, 5), (3, 4100), (4097, u64::MAX)] {
+                prop_assert_eq!(seen.count_in(SeqRange { from, to }), set.range(from..=to).count() as u64);
             }
             let found = seen.set();
             prop_assert_eq!(found.count(), set.len() as u64);

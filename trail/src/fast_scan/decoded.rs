@@ -7,11 +7,8 @@ use onrecord_entry::gap::{self, PROBE_PATH};
 use onrecord_entry::{EntryType, decode, oversize};
 use onrecord_value::Object;
 
-use super::{Detail, Gap, Part, Scanned, ScannedEntry, UnusualEntry};
-use super::{json, jsonx};
+use super::{BEGINNINGS, Detail, Gap, Part, Scanned, ScannedEntry, UnusualEntry};
 use crate::id::Id;
-
-const BEGINNINGS: [&[u8]; 2] = [json::BEGINNING, jsonx::BEGINNING];
 
 /// Reads a line, given without its newline.
 pub(super) fn scan(line: &[u8]) -> Scanned {

@@ -43,6 +43,11 @@ impl Default for Json {
 
 impl Json {
     pub(super) fn entry(&self, line: &[u8]) -> Option<ScannedEntry> {
+        self.entry_and_object(line).map(|(entry, _)| entry)
+    }
+
+    /// The entry, and its object without the prefix.
+    pub(super) fn entry_and_object<'l>(&self, line: &'l [u8]) -> Option<(ScannedEntry, &'l [u8])> {
         // Skips lines in the other format.
         if !line.ends_with(b"}}") {
             return None;
@@ -64,7 +69,7 @@ impl Json {
                 return None;
             }
         }
-        Some(ScannedEntry { entry_type, id: Id::Uuid(id), record: Some(record) })
+        Some((ScannedEntry { entry_type, id: Id::Uuid(id), record: Some(record) }, object))
     }
 }
 

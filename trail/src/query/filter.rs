@@ -170,6 +170,13 @@ impl Filter {
         paths
     }
 
+    /// Whether it asks for the time of rows.
+    pub(super) fn asks_time(&self) -> bool {
+        let mut asks = false;
+        self.expr.visit(&mut |term| asks |= term.target == Target::Field(Field::Time));
+        asks
+    }
+
     /// Whether a row is asked for, by its fields alone.
     pub fn matches(&self, row: &Row) -> bool {
         self.expr.matches(row)

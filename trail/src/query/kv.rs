@@ -23,7 +23,7 @@ pub(super) fn means<'a>(
 }
 
 /// Whether a mount type is a KV one: `generic` is its old name.
-fn is_kv(kind: &str) -> bool {
+pub(super) fn is_kv(kind: &str) -> bool {
     matches!(kind, "kv" | "generic")
 }
 

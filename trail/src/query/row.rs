@@ -2,17 +2,21 @@
 //! Never in it: how lines are found or joined.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use onrecord_value::{Object, Time, Value};
+use memchr::memmem;
+use onrecord_value::{Time, Value, json};
 
 use super::field::Field;
+use super::json::find;
 use super::kv;
+use super::leaf::{Leaf, Leaves};
 
 /// Where a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The name of the source.
-    pub source: std::sync::Arc<str>,
+    pub source: Arc<str>,
     /// Its line, from 1 on.
     pub line: u64,
 }
@@ -27,105 +31,141 @@ pub struct At {
 }
 
 /// One request with its answer. What both halves have is that of the answer.
+///
+/// The row that a sink is given shares the memory of what was read; its clone has its own lines only.
 #[derive(Clone, Debug)]
 pub struct Row {
-    pub(super) object: Object,
+    /// The entry in JSON: the answer, if there is one.
+    pub(super) entry: Bytes,
+    pub(super) leaves: Leaves,
     pub(super) answered: bool,
     pub(super) time: Time,
     pub(super) at: At,
-    pub(super) request_line: Option<Box<[u8]>>,
-    pub(super) response_line: Option<Box<[u8]>>,
+    pub(super) request_line: Option<Bytes>,
+    pub(super) response_line: Option<Bytes>,
+}
+
+/// Bytes of a line, in the chunk that was read, or their own.
+pub(super) enum Bytes {
+    Shared(Arc<Vec<u8>>, usize, usize),
+    Own(Box<[u8]>),
+}
+
+impl Bytes {
+    pub(super) fn get(&self) -> &[u8] {
+        match self {
+            Self::Shared(chunk, start, end) => chunk.get(*start..*end).unwrap_or_default(),
+            Self::Own(bytes) => bytes,
+        }
+    }
+
+    /// The same bytes once more; those of a chunk stay in it.
+    pub(super) fn share(&self) -> Self {
+        match self {
+            Self::Shared(chunk, start, end) => Self::Shared(Arc::clone(chunk), *start, *end),
+            Self::Own(bytes) => Self::Own(bytes.clone()),
+        }
+    }
+}
+
+impl Clone for Bytes {
+    /// A clone does not keep the chunk.
+    fn clone(&self) -> Self {
+        Self::Own(self.get().into())
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.get().len())
+    }
 }
 
 impl Row {
-    /// When the request arrived: the time of its request entry, or of its answer if that is missing.
+    /// When the request arrived: the time of its request entry, or of its answer if that is missing or earlier.
     pub fn time(&self) -> Time {
         self.time
     }
 
     /// The text of a field that holds one; of a number, time, flag or list its text. `None` if the row lacks it.
     pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
-        let text = |text: Option<&'_ str>| {
-            text.filter(|text| !text.is_empty()).map(|text| Cow::Owned(text.to_owned()))
-        };
-        match field {
-            Field::Time => Some(self.time.to_string().into()),
-            Field::Type => Some(if self.answered { "response" } else { "request" }.into()),
-            Field::Denied => Some(if self.denied() { "true" } else { "false" }.into()),
-            Field::Elided => Some(if self.object.contains("elided") { "true" } else { "false" }.into()),
-            Field::Id => text(self.str(&["request", "id"])),
-            Field::Operation => text(self.str(&["request", "operation"])),
-            Field::Path => text(self.str(&["request", "path"])),
-            Field::Error => text(self.str(&["error"])),
-            Field::Who => text(self.str(&["auth", "display_name"]).filter(|name| !name.is_empty()))
-                .or_else(|| text(self.str(&["response", "auth", "display_name"]))),
-            Field::Token => text(self.str(&["request", "client_token_accessor"]))
-                .or_else(|| text(self.str(&["auth", "accessor"]))),
-            Field::Issued => text(self.str(&["response", "auth", "accessor"])),
-            Field::Wrapping => text(self.str(&["response", "wrap_info", "accessor"])),
-            Field::Entity => text(self.str(&["auth", "entity_id"])),
-            Field::Address => text(self.str(&["request", "client_address"]))
-                .or_else(|| text(self.str(&["request", "remote_address"]))),
-            Field::RemoteAddress => text(self.str(&["request", "remote_address"])),
-            Field::Mount => text(self.str(&["request", "mount_point"])),
-            Field::MountType => text(self.str(&["request", "mount_type"])),
-            Field::Namespace => text(self.str(&["request", "namespace", "path"]))
-                .or_else(|| text(self.str(&["request", "namespace", "id"]))),
-            Field::TokenType => text(self.str(&["auth", "token_type"])),
-            Field::TokenIssued => text(self.str(&["auth", "token_issue_time"])),
-            Field::Lease => text(self.str(&["response", "secret", "lease_id"])),
-            Field::Serial => text(self.str(&["request", "client_certificate_serial_number"])),
-            Field::Trace => text(self.str(&["request", "trace_id"])),
-            Field::ClientId => text(self.str(&["request", "client_id"])),
-            Field::Device => {
-                text(self.str(&["record", "device"])).or_else(|| text(self.str(&["record", "salt"])))
+        let leaf = match field {
+            Field::Time => return Some(self.time.to_string().into()),
+            Field::Type => return Some(if self.answered { "response" } else { "request" }.into()),
+            Field::Denied | Field::Elided => {
+                return self.flag(field).map(|truth| if truth { "true" } else { "false" }.into());
             }
-            Field::Boot => text(self.str(&["record", "boot"])),
             Field::Policy
             | Field::TokenPolicies
             | Field::IdentityPolicies
             | Field::GrantedBy
             | Field::DeniedBy => {
                 let list = self.list(field);
-                (!list.is_empty()).then(|| list.join(", ").into())
+                return (!list.is_empty()).then(|| list.join(", ").into());
             }
             Field::Status | Field::TokenTtl | Field::Duration | Field::Version | Field::Port | Field::Seq => {
-                self.number(field).map(|number| number.to_string().into())
+                return self.number(field).map(|number| number.to_string().into());
             }
-        }
+            Field::Who => return self.str(Leaf::DisplayName).or_else(|| self.str(Leaf::IssuedName)),
+            Field::Entity => return self.str(Leaf::Entity).or_else(|| self.str(Leaf::IssuedEntity)),
+            Field::Token => return self.str(Leaf::TokenAccessor).or_else(|| self.str(Leaf::Accessor)),
+            Field::Address => return self.str(Leaf::ClientAddress).or_else(|| self.str(Leaf::RemoteAddress)),
+            Field::Namespace => {
+                return self.str(Leaf::NamespacePath).or_else(|| self.str(Leaf::NamespaceId));
+            }
+            Field::Device => return self.str(Leaf::Device).or_else(|| self.str(Leaf::Salt)),
+            Field::Id => Leaf::Id,
+            Field::Operation => Leaf::Operation,
+            Field::Path => Leaf::Path,
+            Field::Error => Leaf::Error,
+            Field::Issued => Leaf::IssuedAccessor,
+            Field::Wrapping => Leaf::WrapAccessor,
+            Field::RemoteAddress => Leaf::RemoteAddress,
+            Field::Mount => Leaf::MountPoint,
+            Field::MountType => Leaf::MountType,
+            Field::TokenType => Leaf::TokenType,
+            Field::TokenIssued => Leaf::TokenIssued,
+            Field::Lease => Leaf::Lease,
+            Field::Serial => Leaf::Serial,
+            Field::Trace => Leaf::Trace,
+            Field::ClientId => Leaf::ClientId,
+            Field::Boot => Leaf::Boot,
+        };
+        self.str(leaf)
     }
 
     /// The texts of a field that holds a list; of another field its one text, if the row has it.
     pub fn list(&self, field: Field) -> Vec<Cow<'_, str>> {
-        let keys: &[&str] = match field {
-            Field::Policy => &["auth", "policies"],
-            Field::TokenPolicies => &["auth", "token_policies"],
-            Field::IdentityPolicies => &["auth", "identity_policies"],
-            Field::GrantedBy => &["auth", "policy_results", "granting_policies"],
-            Field::DeniedBy => &["auth", "policy_results", "denying_policies"],
+        let (leaf, other) = match field {
+            Field::Policy => (Leaf::Policies, Leaf::IssuedPolicies),
+            Field::TokenPolicies => (Leaf::TokenPolicies, Leaf::IssuedTokenPolicies),
+            Field::IdentityPolicies => (Leaf::IdentityPolicies, Leaf::IdentityPolicies),
+            Field::GrantedBy => (Leaf::GrantedBy, Leaf::GrantedBy),
+            Field::DeniedBy => (Leaf::DeniedBy, Leaf::DeniedBy),
             _ => return self.text(field).into_iter().collect(),
         };
-        let items = self.get(keys).and_then(Value::as_array).unwrap_or_default();
+        let Some(raw) = self.raw(leaf).or_else(|| self.raw(other)) else { return Vec::new() };
+        let parsed = json::parse(raw, json::Limits::default()).unwrap_or_default();
         let name = |item: &Value| {
             let text = item.as_str().or_else(|| item.as_object()?.str("name"))?;
             Some(Cow::Owned(text.to_owned()))
         };
-        items.iter().filter_map(name).collect()
+        parsed.as_array().unwrap_or_default().iter().filter_map(name).collect()
     }
 
     /// The number of a field that holds one; a duration in nanoseconds.
     pub fn number(&self, field: Field) -> Option<i64> {
-        let number = |keys: &[&str]| self.get(keys).and_then(Value::as_i64);
+        let number = |leaf| std::str::from_utf8(self.raw(leaf)?).ok()?.parse().ok();
         match field {
-            Field::Status => number(&["response", "status_code"]),
-            Field::TokenTtl => number(&["auth", "token_ttl"]),
-            Field::Duration => number(&["duration_ns"]),
-            Field::Version => number(&["response", "data", "metadata", "version"])
-                .or_else(|| number(&["response", "data", "version"])),
-            Field::Port => {
-                number(&["request", "client_port"]).or_else(|| number(&["request", "remote_port"]))
+            Field::Status => number(Leaf::Status),
+            Field::TokenTtl => number(Leaf::TokenTtl),
+            Field::Duration => number(Leaf::Duration),
+            // Other engines have numbers of this name with other meanings.
+            Field::Version if self.str(Leaf::MountType).is_some_and(|kind| kv::is_kv(&kind)) => {
+                number(Leaf::MetadataVersion).or_else(|| number(Leaf::DataVersion))
             }
-            Field::Seq => number(&["record", "seq"]),
+            Field::Port => number(Leaf::ClientPort).or_else(|| number(Leaf::RemotePort)),
+            Field::Seq => number(Leaf::Seq),
             _ => None,
         }
     }
@@ -134,7 +174,7 @@ impl Row {
     pub fn instant(&self, field: Field) -> Option<Time> {
         match field {
             Field::Time => Some(self.time),
-            Field::TokenIssued => Time::parse(self.str(&["auth", "token_issue_time"])?).ok(),
+            Field::TokenIssued => Time::parse(&self.str(Leaf::TokenIssued)?).ok(),
             _ => None,
         }
     }
@@ -143,27 +183,27 @@ impl Row {
     pub fn flag(&self, field: Field) -> Option<bool> {
         match field {
             Field::Denied => Some(self.denied()),
-            Field::Elided => Some(self.object.contains("elided")),
+            Field::Elided => Some(self.raw(Leaf::Elided).is_some()),
             _ => None,
         }
     }
 
     /// The value at a path of keys of the entry (`["request", "data", "x"]`), of the answer if it has one.
     pub fn value(&self, keys: &[impl AsRef<str>]) -> Option<Value> {
-        let (last, before) = keys.split_last()?;
-        let mut object = &self.object;
-        for key in before {
-            object = object.object(key.as_ref())?;
-        }
-        object.get(last.as_ref()).cloned()
+        let raw = find(self.entry.get(), keys).filter(|raw| *raw != b"null")?;
+        json::parse(raw, json::Limits { depth: usize::MAX, nodes: usize::MAX }).ok()
     }
 
-    /// Whether policies refused it.
+    /// The entry as JSON: that of the answer, if there is one; of a line in JSONx the same in JSON.
+    pub fn entry_json(&self) -> &[u8] {
+        self.entry.get()
+    }
+
+    /// Whether policies refused it: the log says that it was not allowed, or the answer is 403 or "permission denied".
     pub fn denied(&self) -> bool {
-        let allowed = self.get(&["auth", "policy_results", "allowed"]).and_then(Value::as_bool);
-        allowed == Some(false)
-            || self.number(Field::Status) == Some(403)
-            || self.str(&["error"]).is_some_and(|error| error.contains("permission denied"))
+        self.raw(Leaf::Allowed) == Some(b"false")
+            || self.raw(Leaf::Status) == Some(b"403")
+            || self.raw(Leaf::Error).is_some_and(|error| memmem::find(error, b"permission denied").is_some())
     }
 
     /// Whether the logs have its answer.
@@ -173,20 +213,23 @@ impl Row {
 
     /// The path as people type it: `secret/app` for `secret/data/app` on a KV mount.
     pub fn typed_path(&self) -> Option<Cow<'_, str>> {
-        let path = self.str(&["request", "path"]).filter(|path| !path.is_empty())?;
-        let mount = self.str(&["request", "mount_point"]).unwrap_or_default();
-        let kind = self.str(&["request", "mount_type"]).unwrap_or_default();
-        Some(kv::typed_path(path, mount, kind))
+        let path = self.str(Leaf::Path)?;
+        let mount = self.str(Leaf::MountPoint).unwrap_or_default();
+        let kind = self.str(Leaf::MountType).unwrap_or_default();
+        match kv::typed_path(&path, &mount, &kind) {
+            Cow::Owned(typed) => Some(Cow::Owned(typed)),
+            Cow::Borrowed(_) => Some(path),
+        }
     }
 
     /// The line of the request entry, if lines are kept and the logs have it.
     pub fn request_line(&self) -> Option<&[u8]> {
-        self.request_line.as_deref()
+        self.request_line.as_ref().map(Bytes::get)
     }
 
     /// The line of the response entry, if lines are kept and the logs have it.
     pub fn response_line(&self) -> Option<&[u8]> {
-        self.response_line.as_deref()
+        self.response_line.as_ref().map(Bytes::get)
     }
 
     /// Where the two halves are.
@@ -194,17 +237,43 @@ impl Row {
         &self.at
     }
 
-    fn get(&self, keys: &[&str]) -> Option<&Value> {
-        let (last, before) = keys.split_last()?;
-        let mut object = &self.object;
-        for key in before {
-            object = object.object(key)?;
-        }
-        object.get(last)
+    /// Whether it asks about the log itself: hashes of texts, the log, salts.
+    pub fn is_own_question(&self) -> bool {
+        let Some(path) = self.str(Leaf::Path) else { return false };
+        let Some(rest) = path.strip_prefix("sys/audit") else { return false };
+        rest.starts_with("-hash/")
+            || rest.starts_with("-query")
+            || rest
+                .strip_prefix('/')
+                .and_then(|rest| rest.rsplit('/').next())
+                .is_some_and(|last| last.starts_with("salts"))
     }
 
-    fn str(&self, keys: &[&str]) -> Option<&str> {
-        self.get(keys).and_then(Value::as_str)
+    /// The bytes of memory that it takes, if it shares none.
+    pub(super) fn memory(&self) -> usize {
+        let line = |line: &Option<Bytes>| line.as_ref().map_or(0, |line| line.get().len());
+        size_of::<Self>() + self.entry.get().len() + line(&self.request_line) + line(&self.response_line)
+    }
+
+    pub(super) fn raw(&self, leaf: Leaf) -> Option<&[u8]> {
+        self.leaves.raw(self.entry.get(), leaf)
+    }
+
+    /// The text of a value, if it is one and not empty.
+    pub(super) fn str(&self, leaf: Leaf) -> Option<Cow<'_, str>> {
+        self.raw(leaf).and_then(unquoted).filter(|text| !text.is_empty())
+    }
+}
+
+/// The content of a text in JSON.
+pub(super) fn unquoted(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return Some(String::from_utf8_lossy(inner));
+    }
+    match json::parse(raw, json::Limits::default()) {
+        Ok(Value::String(text)) => Some(Cow::Owned(text)),
+        _ => None,
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Gap {
     pub device: String,
     /// How many entries it missed.
     pub missed: u64,
+    /// How many of them no other device of these logs has. With 0 nothing is missing in the answer.
+    pub missing: u64,
     /// From when on, if the gap entry says so.
     pub since: Option<Time>,
     /// When it was declared: the device had recovered.

@@ -1,0 +1,158 @@
+//! What the bytes of a line must have for its row to be asked for: most lines are refused by them alone.
+//! Never in it: a refusal of a line that the filter might want. The lines it looks at were written by our own formatter, which
+//! escapes nothing but quotes, backslashes, control characters, `<`, `>`, `&` and some beyond ASCII.
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
+
+use super::field::Field;
+use super::filter::{Comparison, Expr, Target, Term, Test};
+
+/// More alternatives are slower than reading the line.
+const ALTERNATIVES_MAX: usize = 8;
+/// Shorter ones are in nearly every line.
+const LENGTH_MIN: usize = 3;
+
+/// One of these must be in the line of an answer; without any, every line may be asked for.
+pub(super) struct Needles(Vec<Finder<'static>>);
+
+impl Needles {
+    pub(super) fn of(expr: &Expr) -> Self {
+        let needed = needed(expr).unwrap_or_default();
+        Self(needed.iter().map(|needle| Finder::new(needle).into_owned()).collect())
+    }
+
+    pub(super) fn may_be_in(&self, line: &[u8]) -> bool {
+        self.0.is_empty() || self.0.iter().any(|needle| needle.find(line).is_some())
+    }
+}
+
+/// The alternatives, of which one must be there.
+fn needed(expr: &Expr) -> Option<Vec<Vec<u8>>> {
+    match expr {
+        Expr::All => None,
+        Expr::And(all) => all.iter().filter_map(needed).max_by_key(|needles| worth(needles)),
+        Expr::Or(any) => {
+            let mut all = Vec::new();
+            for expr in any {
+                all.extend(needed(expr)?);
+            }
+            (all.len() <= ALTERNATIVES_MAX).then_some(all)
+        }
+        // Only what is twice refused asks for something.
+        Expr::Not(expr) => match expr.as_ref() {
+            Expr::Not(expr) => needed(expr),
+            _ => None,
+        },
+        Expr::Term(term) => {
+            of_term(term).filter(|needles| needles.iter().all(|needle| needle.len() >= LENGTH_MIN))
+        }
+    }
+}
+
+/// A few long ones refuse more lines.
+fn worth(needles: &[Vec<u8>]) -> usize {
+    needles.iter().map(Vec::len).min().unwrap_or(0) * 8 / needles.len().clamp(1, 8)
+}
+
+fn of_term(term: &Term) -> Option<Vec<Vec<u8>>> {
+    let field = match &term.target {
+        Target::Field(Field::Type | Field::Time) => return None,
+        Target::Field(field) => Some(*field),
+        Target::Keys(_) => None,
+    };
+    let one = |needle: Vec<u8>| Some(vec![needle]);
+    match &term.test {
+        Test::Equal(text) if field.is_some() && is_safe(text) => one(format!("\"{text}\"").into_bytes()),
+        Test::Prefix(text) if is_safe(text) => one(format!("\"{text}").into_bytes()),
+        Test::Equal(text) | Test::Prefix(text) => one(longest_safe(text)),
+        Test::Path(path) => one(end_of_path(path)),
+        Test::Glob(glob) => one(longest_safe(glob.longest_text()?)),
+        Test::Compare(Comparison::Equal, number) if field == Some(Field::Status) => {
+            one(format!("\"status_code\":{number}").into_bytes())
+        }
+        Test::Compare(Comparison::Equal, number) if field.is_some() => one(number.to_string().into_bytes()),
+        Test::Flag(true) if field == Some(Field::Denied) => Some(vec![
+            b"\"allowed\":false".to_vec(),
+            b"\"status_code\":403".to_vec(),
+            b"permission denied".to_vec(),
+        ]),
+        Test::Flag(true) if field == Some(Field::Elided) => one(b"\"elided\":".to_vec()),
+        Test::Flag(_) | Test::Compare(..) | Test::Order(..) => None,
+    }
+}
+
+/// The end of a path, which all spellings of it have.
+fn end_of_path(path: &str) -> Vec<u8> {
+    let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+    match path.strip_suffix('/') {
+        // A list.
+        Some(_) => longest_safe(last),
+        None if is_safe(last) && path.contains('/') => format!("/{last}\"").into_bytes(),
+        None => longest_safe(last),
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
+}
+
+fn is_safe(text: &str) -> bool {
+    text.bytes().all(is_plain)
+}
+
+/// The longest part of a text that is written as it is.
+fn longest_safe(text: &str) -> Vec<u8> {
+    let parts = text.as_bytes().split(|byte| !is_plain(*byte));
+    parts.max_by_key(|part| part.len()).unwrap_or_default().to_vec()
+}
+
+/// Any of some texts, wherever they are in a line.
+pub(super) enum Texts {
+    None,
+    One(Box<Finder<'static>>),
+    /// What they begin with in common, and the rest of each.
+    Many(Vec<u8>, Box<AhoCorasick>),
+    /// The automaton of these would be too large.
+    EachAlone(Vec<Finder<'static>>),
+}
+
+impl Texts {
+    pub(super) fn of(texts: &[Vec<u8>]) -> Self {
+        match texts {
+            [] => Self::None,
+            [text] => Self::One(Box::new(Finder::new(text).into_owned())),
+            [first, others @ ..] => {
+                let common =
+                    |text: &Vec<u8>| first.iter().zip(text).take_while(|(one, other)| one == other).count();
+                let shortest = texts.iter().map(Vec::len).min().unwrap_or(0);
+                let common = others.iter().map(common).min().unwrap_or(0).min(shortest.saturating_sub(1));
+                let rests = texts.iter().map(|text| text.get(common..).unwrap_or_default());
+                match AhoCorasick::new(rests) {
+                    Ok(automaton) => {
+                        Self::Many(first.get(..common).unwrap_or_default().to_vec(), Box::new(automaton))
+                    }
+                    Err(_) => {
+                        Self::EachAlone(texts.iter().map(|text| Finder::new(text).into_owned()).collect())
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether one is there; true if none is asked for.
+    pub(super) fn are_in(&self, line: &[u8]) -> bool {
+        match self {
+            Self::None => true,
+            Self::One(text) => text.find(line).is_some(),
+            Self::Many(common, automaton) => {
+                let is_whole =
+                    |start| line.get(..start).is_some_and(|before: &[u8]| before.ends_with(common));
+                // The first question is by far the faster one.
+                automaton.is_match(line)
+                    && automaton.find_overlapping_iter(line).any(|found| is_whole(found.start()))
+            }
+            Self::EachAlone(texts) => texts.iter().any(|text| text.find(line).is_some()),
+        }
+    }
+}
