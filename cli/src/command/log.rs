@@ -6,6 +6,7 @@ mod answer;
 pub(crate) mod denied;
 mod device_files;
 pub(crate) mod export;
+pub(crate) mod find_secret;
 mod findings;
 pub(crate) mod follow;
 mod groups;
