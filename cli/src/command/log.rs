@@ -5,6 +5,7 @@ pub(crate) mod anchor;
 mod answer;
 pub(crate) mod denied;
 mod device_files;
+mod entry_object;
 mod findings;
 pub(crate) mod follow;
 mod groups;
