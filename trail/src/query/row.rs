@@ -243,6 +243,7 @@ impl Row {
         let Some(rest) = path.strip_prefix("sys/audit") else { return false };
         rest.starts_with("-hash/")
             || rest.starts_with("-query")
+            || rest.starts_with("-salts")
             || rest
                 .strip_prefix('/')
                 .and_then(|rest| rest.rsplit('/').next())
