@@ -55,7 +55,8 @@ fn following_a_log_that_is_rotated_shows_each_request_and_ends_with_130_at_ctrl_
     server.enable_file("file", &log);
     let name = log.display().to_string();
     let filter = "-filter=path~cubbyhole/*";
-    let mut follow = Running::new(&["follow", "-since=-1h", "-format=csv", "-fields=path,status", filter, &name]);
+    let mut follow =
+        Running::new(&["follow", "-since=-1h", "-format=csv", "-fields=path,status", filter, &name]);
     assert_eq!(follow.line(), "path,status");
     let (mut shown, mut expected) = (BTreeSet::new(), BTreeSet::new());
     for turn in 0..4 {
