@@ -17,6 +17,7 @@ mod commands {
     mod cluster;
     mod compatibility;
     mod completion;
+    mod find_secret;
     mod generic;
     mod grammar;
     mod help;
