@@ -130,9 +130,10 @@ impl Command {
         if matches!(self.words.as_bytes(), [b'l', b'o', b'g', b' ', ..]) { SERVER } else { USAGE }
     }
 
-    /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag.
+    /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag; questions to
+    /// logs are typed in a hurry.
     const fn allows_late_flags(&self) -> bool {
-        matches!(self.words.as_bytes(), b"audit drill")
+        matches!(self.words.as_bytes(), b"audit drill") || matches!(self.output, Output::Own | Output::Rows)
     }
 
     /// Whether its arguments are options of an audit device. Its help lists them.

@@ -98,15 +98,29 @@ pub enum Output {
     Field,
     /// `-format`, also with the value `raw`, and `-field`.
     Raw,
+    /// A `-format` of the command's own.
+    Own,
+    /// `-format`, also with the values `jsonl` and `csv`.
+    Rows,
 }
 
 impl Output {
     /// The flags.
     pub fn flags(self) -> &'static [Flag] {
         match self {
-            Self::Text => &[],
+            Self::Text | Self::Own => &[],
             Self::Format => &[FORMAT],
             Self::Field | Self::Raw => &[FIELD, FORMAT],
+            Self::Rows => &[FORMAT_OF_ROWS],
+        }
+    }
+
+    /// The formats that a user may choose.
+    pub(crate) const fn formats(self) -> &'static [&'static str] {
+        match self {
+            Self::Text | Self::Own | Self::Format | Self::Field => &["table", "json", "yaml"],
+            Self::Raw => &["table", "json", "yaml", "raw"],
+            Self::Rows => &["table", "json", "jsonl", "csv", "yaml"],
         }
     }
 }
@@ -170,5 +184,13 @@ pub(crate) const HTTP_FLAGS: &[Flag] = &[
 
 const FORMAT: Flag =
     Flag::text("format", "Output format: table, json or yaml.").default("table").variable("FORMAT");
+
+const FORMAT_OF_ROWS: Flag = Flag::text(
+    "format",
+    "Output format: table, json, jsonl, csv or yaml. jsonl and csv have the rows alone; what is to be said about them is on \
+     standard error.",
+)
+.default("table")
+.variable("FORMAT");
 
 const FIELD: Flag = Flag::text("field", "Print only this field. On a terminal a newline follows.");

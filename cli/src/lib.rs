@@ -14,6 +14,7 @@ mod failure;
 mod flag;
 mod help;
 mod hint;
+mod interrupt;
 mod invocation;
 mod man;
 mod print_response;

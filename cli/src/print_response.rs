@@ -50,7 +50,7 @@ pub(crate) fn print_field(session: &mut Session<'_>, value: Option<Value>, name:
     let text = match session.format {
         Format::Json => json::text(&Node::Value(value)),
         Format::Yaml => yaml::text(&Node::Value(value)).trim_end_matches('\n').to_owned(),
-        Format::Table | Format::Raw => plain(&value),
+        Format::Table | Format::Raw | Format::Jsonl | Format::Csv => plain(&value),
     };
     let newline =
         if session.process.stdout_is_terminal || session.format != Format::Table { "\n" } else { "" };

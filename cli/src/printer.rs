@@ -1,7 +1,9 @@
 //! Output formats: the choice of format, the tree that JSON and YAML share, and line breaking.
 //! Never in it: streams.
 
+pub(crate) mod fit;
 pub(crate) mod json;
+pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod yaml;
 
@@ -13,6 +15,9 @@ pub(crate) enum Format {
     Json,
     Yaml,
     Raw,
+    /// One object a line.
+    Jsonl,
+    Csv,
 }
 
 impl Format {
@@ -23,6 +28,8 @@ impl Format {
             "json" => Some(Self::Json),
             "yaml" | "yml" => Some(Self::Yaml),
             "raw" => Some(Self::Raw),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "csv" => Some(Self::Csv),
             _ => None,
         }
     }

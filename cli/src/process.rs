@@ -4,7 +4,7 @@
 
 use onrecord_client::environment::Variables;
 use onrecord_server::Kinds;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -55,6 +55,17 @@ impl Process {
             stdout: Box::new(io::BufWriter::new(stdout)),
             stderr: Box::new(stderr),
         }
+    }
+
+    /// How many characters a line of standard output may have: those of the terminal, or of `COLUMNS` if that is set; any number
+    /// if it is not a terminal.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        if !self.stdout_is_terminal {
+            return None;
+        }
+        let set = self.variables.get("COLUMNS").and_then(|text| text.parse().ok());
+        let size = || tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+        set.or_else(size).filter(|columns| *columns > 0).or(Some(80))
     }
 
     /// All of standard input as text.

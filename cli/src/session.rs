@@ -42,12 +42,18 @@ impl<'w> Session<'w> {
     }
 
     pub(crate) fn prepare(&mut self, invocation: &Invocation, output: Output) -> Result<(), Failure> {
+        if output == Output::Own {
+            return Ok(());
+        }
         let from_environment = self.process.setting("FORMAT").map(|(_, value)| value);
         let text = invocation.text("format").map(str::to_owned).or(from_environment).unwrap_or_default();
-        self.format = Format::parse(&text).ok_or_else(|| {
-            let near = suggest::nearest(&text, ["table", "json", "yaml"]);
-            let accepted =
-                if output == Output::Raw { "table, json, yaml or raw" } else { "table, json or yaml" };
+        let of_rows = |format: Format| matches!(format, Format::Jsonl | Format::Csv);
+        let taken = |format: &Format| output == Output::Rows || !of_rows(*format);
+        self.format = Format::parse(&text).filter(taken).ok_or_else(|| {
+            let formats = output.formats();
+            let near = suggest::nearest(&text, formats.iter().copied().filter(|format| *format != "raw"));
+            let (last, before) = formats.split_last().unwrap_or((&"table", &[]));
+            let accepted = format!("{} or {last}", before.join(", "));
             let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             Failure::usage(format!("Invalid output format: {text}{hint}\nAccepted: {accepted}."))
         })?;

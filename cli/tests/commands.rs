@@ -8,6 +8,8 @@
 )]
 
 mod commands {
+    mod answers;
+    mod answers_jq;
     mod audit;
     mod audit_status;
     mod auth;
@@ -15,6 +17,7 @@ mod commands {
     mod cluster;
     mod compatibility;
     mod completion;
+    mod find_secret;
     mod generic;
     mod grammar;
     mod help;
@@ -22,6 +25,7 @@ mod commands {
     mod kv;
     mod lease;
     mod log;
+    mod log_report;
     mod login;
     mod operator;
     mod policy;

@@ -33,7 +33,7 @@ impl Process for CurrentProcess {
 }
 
 /// Keeps memory out of core dumps and from other processes of the same user.
-pub(crate) fn forbid_core_dumps() -> io::Result<()> {
+pub fn forbid_core_dumps() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())

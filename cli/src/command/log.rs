@@ -2,14 +2,35 @@
 //! Never in it: a call of a server, and the check itself (`onrecord-trail`).
 
 pub(crate) mod anchor;
+mod answer;
+pub(crate) mod denied;
+mod device_files;
+mod entry_object;
+pub(crate) mod export;
+pub(crate) mod find_secret;
 mod findings;
+pub(crate) mod follow;
+mod groups;
 pub(crate) mod key;
+mod new_file;
 pub(crate) mod prove;
+mod question;
+pub(crate) mod report;
+mod row_cells;
+pub(crate) mod search;
+mod shell;
+pub(crate) mod show;
+pub(crate) mod stats;
+mod tail;
+mod tally;
 mod time_stamp_request;
+pub(crate) mod token;
+pub(crate) mod top;
 mod tree;
 pub(crate) mod verify;
 mod verify_findings;
 mod web_tree;
+pub(crate) mod who;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -79,6 +100,18 @@ pub(crate) const COMMAND: Command = Command::new(
     Flag::bool("union", "Treat all devices as one: an entry that is in any log is not missing."),
 ]);
 
+/// The commands that answer questions.
+pub(crate) const ANSWERS: &[Command] = &[
+    denied::COMMAND,
+    follow::COMMAND,
+    search::COMMAND,
+    show::COMMAND,
+    stats::COMMAND,
+    token::COMMAND,
+    top::COMMAND,
+    who::COMMAND,
+];
+
 fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if invocation.arguments.is_empty() {
         return Err(unreadable(NO_FILE));
@@ -141,6 +174,14 @@ fn with_progress<T>(session: &mut Session<'_>, work: impl FnOnce(&mut dyn FnMut(
 
 fn unreadable(text: impl Into<String>) -> Failure {
     Failure::Message(UNREADABLE, text.into())
+}
+
+/// Of the commands that group requests.
+const LIMIT: Flag = Flag::integer("limit", "Number of rows to show; 0 for all.");
+
+fn limit(invocation: &Invocation) -> Result<Option<u64>, Failure> {
+    let limit = invocation.integer("limit").map(u64::try_from).transpose();
+    limit.map_err(|_| unreadable("-limit must not be negative: give 0 for all, or more"))
 }
 
 fn examples(invocation: &Invocation) -> Result<usize, Failure> {

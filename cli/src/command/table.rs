@@ -26,10 +26,14 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     kv::versions::COMMANDS,
     lease::COMMANDS,
     &[log::COMMAND],
+    log::ANSWERS,
+    &[log::find_secret::COMMAND],
     &[log::verify::COMMAND],
     &[log::prove::COMMAND],
     &[log::anchor::COMMAND],
     &[log::key::COMMAND],
+    &[log::report::COMMAND],
+    &[log::export::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
     operator::cluster::COMMANDS,
@@ -101,13 +105,15 @@ pub const GROUPS: &[Group] = &[
     Group {
         words: "log",
         synopsis: "Read audit logs",
-        about: "Read the files that audit devices wrote. No server is needed, but to ask it for its keys (`log key`).",
+        about: "Read the files that audit devices wrote, those of Vault and OpenBao too: search them, check and verify them. No \
+                server is needed, but to ask it for its keys (`log key`), its salts and its files.",
         examples: &[
             ("Check whether entries are missing:", "log check /var/log/audit.log*"),
             (
                 "Verify that no line was changed:",
                 "log verify -key=/media/usb/server.keys /var/log/audit.log*",
             ),
+            ("Who read a secret:", "log who secret/app /var/log/audit.log*"),
         ],
     },
     Group {

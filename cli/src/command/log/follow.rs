@@ -1,0 +1,337 @@
+//! `log follow`: requests as they are recorded, each with its answer, until Ctrl-C.
+//! Never in it: how a file that grows is read (`tail`).
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Cursor;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use onrecord_trail::Input;
+use onrecord_trail::query::{Field, Filter, Row, run as run_query};
+use onrecord_value::printable::printable;
+use onrecord_value::{Object, Value};
+
+use super::entry_object::entry_object;
+use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, question};
+use super::row_cells::{Shown, cells, columns, sheet};
+use super::tail::{Tail, TailEvent};
+use super::{limit, unreadable};
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
+use crate::interrupt::{self, INTERRUPTED};
+use crate::printer::Format;
+use crate::printer::sheet::{Cell, Sheet};
+use crate::session::Verdict;
+
+/// How often the files are looked at.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A request is shown without an answer after so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many requests may wait for their answers.
+const WAITING_MAX: usize = 100_000;
+/// So many entries of several files are remembered, so that a request is shown once.
+const SHOWN_MAX: usize = 100_000;
+
+pub(crate) const COMMAND: Command =
+    Command::new("log follow", "[FILE...]", "Show requests as audit logs record them", run)
+        .about(
+            "Shows requests as they are recorded, each with its answer in one line, until Ctrl-C. A file is followed over rotation, \
+             replacement and truncation, and is only read: its writer never waits. A request without an answer is shown after 10 \
+             seconds. With -since it begins with requests of before.\n\nFILE is an audit log of this server, of Vault or of OpenBao, \
+             in JSON or JSONx. Without a FILE the server is asked for its file devices. -format=jsonl prints a line of JSON for \
+             each request, for other programs.",
+        )
+        .examples(&[
+            ("What is happening now:", "log follow /var/log/audit.log"),
+            ("What is refused, from ten minutes ago on:", "log follow -since=-10m -filter=denied /var/log/audit.log"),
+            ("One person's requests, as JSON lines:", "log follow -format=jsonl -filter=who=userpass-ann audit.log"),
+        ])
+        .output(Output::Rows)
+        .flags(&[
+            Flag::text("fields", "Fields to show, separated by commas, as for `log search`."),
+            FILTER,
+            Flag::integer("limit", "End after so many requests; 0 for never.").default("0"),
+            OWN_QUESTIONS,
+            SINCE,
+            TZ,
+        ]);
+
+fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    if matches!(session.format, Format::Json | Format::Yaml) {
+        return Err(unreadable(
+            "An answer without an end is not one document: use -format=jsonl, csv or table",
+        ));
+    }
+    let question = question(session, invocation, |_| Ok(Filter::all()), &invocation.arguments)?;
+    let columns = columns(invocation.text("fields"), session.format == Format::Table)?;
+    let most = limit(invocation)?.filter(|limit| *limit > 0);
+    let from_beginning = question.query.since.is_some();
+    let tails = question.files.iter().map(|file| {
+        let opened = Tail::open(Path::new(file), from_beginning);
+        opened.map_err(|error| unreadable(printable(&format!("{file} cannot be followed: {error}"))))
+    });
+    let mut tails: Vec<Tail> = tails.collect::<Result<_, _>>()?;
+    interrupt::watch();
+    let sheet = sheet(&columns);
+    let mut page = Page { columns, sheet, most, shown: 0 };
+    if session.format == Format::Csv {
+        session.print(&page.sheet.csv_head())?;
+    }
+    if session.process.stderr_is_terminal {
+        session.note("Following; Ctrl-C ends it.")?;
+    }
+    session.flush()?;
+    let mut joiner = Joiner::default();
+    loop {
+        let more = read(session, &question, &mut tails, &mut joiner)?;
+        joiner.give_up(Instant::now());
+        let done = page.print(session, &question, joiner.take_ready())?;
+        if done.is_break() {
+            return Ok(0);
+        }
+        if interrupt::seen() {
+            return end(session, &page, &joiner, &tails);
+        }
+        if !more {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Reads what is new, and says what happened to the files.
+fn read(
+    session: &mut Session<'_>,
+    question: &Question,
+    tails: &mut [Tail],
+    joiner: &mut Joiner,
+) -> Result<bool, Failure> {
+    let (mut more, now) = (false, Instant::now());
+    for (tail, name) in tails.iter_mut().zip(&question.files) {
+        let (mut lines, mut events) = (Vec::new(), Vec::new());
+        more |= tail
+            .poll(&mut lines, &mut events)
+            .map_err(|error| unreadable(printable(&format!("{name} cannot be followed: {error}"))))?;
+        for line in lines {
+            joiner.take(line, now);
+        }
+        for event in events {
+            let name = printable(name);
+            match event {
+                TailEvent::Rotated => session.note(&format!("{name}: another file has the name now."))?,
+                TailEvent::Truncated => {
+                    session.warn(&format!(
+                        "! {name} was truncated: entries may be lost. It is read from its beginning."
+                    ))?;
+                }
+            }
+        }
+    }
+    for warning in joiner.warnings.drain(..) {
+        session.warn(&format!("! {warning}"))?;
+    }
+    Ok(more)
+}
+
+fn end(session: &mut Session<'_>, page: &Page, joiner: &Joiner, tails: &[Tail]) -> CommandResult {
+    let mut text = super::answer::count(page.shown, "request was shown", "requests were shown");
+    let too_long: u64 = tails.iter().map(|tail| tail.too_long).sum();
+    if joiner.not_entries + too_long > 0 {
+        let others = super::answer::count(joiner.not_entries + too_long, "line is", "lines are");
+        text.push_str(&format!("; {others} not an audit entry, or too long"));
+    }
+    session.note(&format!("{text}."))?;
+    Ok(INTERRUPTED)
+}
+
+/// Joins entries to requests with answers. What is ready is a text of lines: a request and its answer behind each other.
+#[derive(Default)]
+struct Joiner {
+    waiting: HashMap<String, Vec<u8>>,
+    since: VecDeque<(Instant, String)>,
+    ready: Vec<u8>,
+    shown: HashMap<String, ()>,
+    shown_order: VecDeque<String>,
+    not_entries: u64,
+    warnings: Vec<String>,
+}
+
+impl Joiner {
+    fn take(&mut self, line: Vec<u8>, now: Instant) {
+        let Some(entry) = entry_object(&line) else {
+            self.not_entries += u64::from(!line.iter().all(u8::is_ascii_whitespace));
+            return;
+        };
+        if self.is_about_the_log(&entry) {
+            return;
+        }
+        let id = entry.object("request").and_then(|request| request.str("id")).unwrap_or_default().to_owned();
+        if self.shown.contains_key(&id) {
+            return;
+        }
+        if entry.str("type") == Some("response") {
+            if let Some(request) = self.waiting.remove(&id) {
+                self.push(&request);
+            }
+            self.push(&line);
+            self.remember(id);
+        } else if !self.waiting.contains_key(&id) {
+            if self.waiting.len() >= WAITING_MAX {
+                self.give_up_first();
+            }
+            // Those at the front that were answered need not wait for their time.
+            while self.since.front().is_some_and(|(_, id)| !self.waiting.contains_key(id)) {
+                self.since.pop_front();
+            }
+            self.since.push_back((now, id.clone()));
+            self.waiting.insert(id, line);
+        }
+    }
+
+    /// Whether an entry is about the log itself, and no request. What is missing in the log is said.
+    fn is_about_the_log(&mut self, entry: &Object) -> bool {
+        let number =
+            |object: &Object, key: &str| object.get(key).and_then(Value::as_i64).unwrap_or(0).unsigned_abs();
+        if let Some(gap) = entry.object("gap") {
+            let missed = number(gap, "missed");
+            if missed > 0 {
+                let reason = printable(gap.str("reason").unwrap_or_default());
+                let missed = super::answer::count(missed, "entry", "entries");
+                self.warnings.push(format!("Gap: the device missed {missed} ({reason})."));
+            }
+            return true;
+        }
+        if let Some(refused) = entry.object("refused") {
+            let count = number(refused, "count");
+            let count = super::answer::count(count, "refused request has", "refused requests have");
+            self.warnings.push(format!("{count} no entries of their own."));
+            return true;
+        }
+        let path = entry.object("request").and_then(|request| request.str("path"));
+        entry.contains("checkpoint") || path == Some("sys/audit/test")
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.ready.extend_from_slice(line);
+        self.ready.push(b'\n');
+    }
+
+    /// Of several devices each has the request; it is shown once.
+    fn remember(&mut self, id: String) {
+        self.shown.insert(id.clone(), ());
+        self.shown_order.push_back(id);
+        if self.shown_order.len() > SHOWN_MAX
+            && let Some(oldest) = self.shown_order.pop_front()
+        {
+            self.shown.remove(&oldest);
+        }
+    }
+
+    /// Requests that have waited too long are ready without an answer.
+    fn give_up(&mut self, now: Instant) {
+        while self.since.front().is_some_and(|(since, _)| now.duration_since(*since) >= PATIENCE) {
+            self.give_up_first();
+        }
+    }
+
+    fn give_up_first(&mut self) {
+        if let Some((_, id)) = self.since.pop_front()
+            && let Some(line) = self.waiting.remove(&id)
+        {
+            self.push(&line);
+        }
+    }
+
+    fn take_ready(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.ready)
+    }
+}
+
+struct Page {
+    columns: Vec<Shown>,
+    sheet: Sheet,
+    most: Option<u64>,
+    shown: u64,
+}
+
+impl Page {
+    /// Prints the rows of joined lines that the question takes.
+    fn print(
+        &mut self,
+        session: &mut Session<'_>,
+        question: &Question,
+        lines: Vec<u8>,
+    ) -> Result<ControlFlow<()>, Failure> {
+        if lines.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut rows = Vec::new();
+        let input = Input::stream("-", Cursor::new(lines));
+        let answered = run_query(vec![input], &question.query, &mut |row: &Row| {
+            rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
+            ControlFlow::Continue(())
+        });
+        answered.map_err(|error| unreadable(printable(&error.to_string())))?;
+        rows.sort_by_key(|(_, time, _)| *time);
+        for (verdict, _, cells) in rows {
+            let line = self.line(session, verdict, &cells);
+            session.print(&line)?;
+            self.shown += 1;
+            if self.most.is_some_and(|most| self.shown >= most) {
+                session.flush()?;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        session.flush()?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn line(&self, session: &Session<'_>, verdict: Option<Verdict>, cells: &[Cell]) -> String {
+        match session.format {
+            Format::Csv => self.sheet.csv_line(cells),
+            Format::Jsonl => self.sheet.json_line(cells),
+            _ => {
+                let line = plain_line(&self.columns, cells, session.process.columns());
+                let line = match verdict {
+                    Some(verdict) => session.paint(verdict, &line),
+                    None => line,
+                };
+                format!("{line}\n")
+            }
+        }
+    }
+}
+
+/// The colour of a row on a terminal.
+fn verdict(row: &Row) -> Option<Verdict> {
+    let failed = row.number(Field::Status).is_some_and(|status| status >= 400);
+    if row.denied() {
+        Some(Verdict::Bad)
+    } else if !row.is_answered() || failed || row.text(Field::Error).is_some() {
+        Some(Verdict::Doubtful)
+    } else {
+        None
+    }
+}
+
+/// The cells one after the other, each at least as wide as is usual for its field.
+fn plain_line(columns: &[Shown], cells: &[Cell], width: Option<usize>) -> String {
+    let cell = |(column, cell): (&Shown, &Cell)| {
+        let usual = match column {
+            Shown::Field(Field::Path) => 28,
+            Shown::Field(Field::Who | Field::Address) => 15,
+            Shown::Field(Field::Operation | Field::Status) => 6,
+            Shown::Field(Field::Token) => 12,
+            _ => 0,
+        };
+        let shown = if cell.shown.is_empty() { "-" } else { &cell.shown };
+        format!("{shown:usual$}")
+    };
+    let line = columns.iter().zip(cells).map(cell).collect::<Vec<_>>().join("  ");
+    let line = line.trim_end();
+    match width {
+        Some(width) if line.chars().count() > width => {
+            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => line.to_owned(),
+    }
+}

@@ -1,0 +1,161 @@
+//! What the commands that answer questions take alike: time, zone, filter, files; and the run of a query with its progress.
+//! Never in it: what is printed about the rows.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::time::{Instant, SystemTime};
+
+use onrecord_trail::Progress;
+use onrecord_trail::query::{Filter, Query, Row, Sink, Summary, TimeContext, Zone, run};
+use onrecord_value::Time;
+use onrecord_value::printable::printable;
+
+use super::{device_files, inputs, unreadable};
+use crate::command::{Failure, Flag, Invocation, Session};
+use crate::interrupt;
+use crate::process::Process;
+use crate::progress_bar::ProgressBar;
+
+pub(super) const SINCE: Flag = Flag::text(
+    "since",
+    "Only requests from this time on: 2026-11-30T14:00:00Z, 2026-11-30, \"2026-11-30 14:00\", 14:00, \"yesterday 14:00\", -2h \
+     (two hours ago).",
+);
+pub(super) const UNTIL: Flag = Flag::text("until", "Only requests before this time, as for -since.");
+pub(super) const TZ: Flag = Flag::text(
+    "tz",
+    "Time zone of the times that are given and shown, such as UTC or Europe/Berlin. By default that of this system.",
+);
+pub(super) const OWN_QUESTIONS: Flag = Flag::bool(
+    "own-questions",
+    "Show questions to the log itself, too (sys/audit-hash, sys/audit-query, salts). By default they are only counted.",
+);
+pub(super) const FILTER: Flag = Flag::text(
+    "filter",
+    "Only requests that a filter takes, such as 'path=secret/app and not who=root'. `log search -help` has its words.",
+);
+/// A question, and the logs that it is put to.
+pub(super) struct Question {
+    pub(super) query: Query,
+    pub(super) context: TimeContext,
+    /// The logs as they were named.
+    pub(super) files: Vec<String>,
+}
+
+/// How the run of a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Everything was read.
+    Whole,
+    /// The command had enough rows.
+    Enough,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// What times of a command line depend on.
+pub(super) fn context(invocation: &Invocation) -> Result<TimeContext, Failure> {
+    let zone = match invocation.text("tz").filter(|name| !name.is_empty()) {
+        Some(name) => Zone::named(name).map_err(|error| unreadable(format!("-tz: {error}")))?,
+        None => Zone::system(),
+    };
+    Ok(TimeContext { now: SystemTime::now().into(), zone })
+}
+
+/// A filter that a user wrote.
+pub(super) fn filter(text: &str, context: &TimeContext) -> Result<Filter, Failure> {
+    Filter::parse(text, context).map_err(|error| {
+        let mark = format!("{:width$}^", "", width = error.position.saturating_sub(1));
+        unreadable(format!("{}\n\n  {}\n  {mark}", printable(&error.to_string()), printable(text)))
+    })
+}
+
+/// A question of a command line.
+pub(super) fn question(
+    session: &mut Session<'_>,
+    invocation: &Invocation,
+    filter_of: impl FnOnce(&TimeContext) -> Result<Filter, Failure>,
+    files: &[String],
+) -> Result<Question, Failure> {
+    let context = context(invocation)?;
+    let more = filter(invocation.text("filter").unwrap_or_default(), &context)?;
+    let wanted = filter_of(&context)?.and(more);
+    let time = |flag: &str| -> Result<Option<Time>, Failure> {
+        let given = invocation.text(flag).filter(|text| !text.is_empty());
+        given
+            .map(|text| context.time(text))
+            .transpose()
+            .map_err(|error| unreadable(printable(&format!("-{flag}: {error}"))))
+    };
+    let (since, until) = (time("since")?, time("until")?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        let show = |time| context.zone.show(time, 0);
+        return Err(unreadable(format!("-since ({}) must be before -until ({})", show(since), show(until))));
+    }
+    let files =
+        if files.is_empty() { device_files::device_files(session, invocation)? } else { files.to_vec() };
+    let own_questions = invocation.is_set("own-questions");
+    let query = Query { since, until, own_questions, ..Query::new(wanted) };
+    Ok(Question { query, context, files })
+}
+
+/// Runs the query. Each row is given to `each` with standard output, for those that print at once.
+pub(super) fn ask(
+    session: &mut Session<'_>,
+    question: &Question,
+    each: &mut dyn FnMut(&mut dyn Write, &Row) -> ControlFlow<()>,
+) -> Result<(Summary, Ended), Failure> {
+    interrupt::watch();
+    let inputs = inputs(session, &question.files)?;
+    let Process { stdout, stderr, stderr_is_terminal, .. } = &mut *session.process;
+    let bar = stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
+    let mut sink = Watched { each, stdout, stderr, bar, interrupted: false };
+    let answered = run(inputs, &question.query, &mut sink);
+    let interrupted = sink.interrupted;
+    if sink.bar.is_some_and(|bar| bar.shown) {
+        drop(write!(session.process.stderr, "\r\x1b[K"));
+    }
+    let summary = answered.map_err(|error| unreadable(printable(&error.to_string())))?;
+    let ended = match (interrupted, summary.interrupted) {
+        (true, _) => Ended::Interrupted,
+        (false, true) => Ended::Enough,
+        (false, false) => Ended::Whole,
+    };
+    Ok((summary, ended))
+}
+
+/// A sink that shows progress on a terminal and ends at Ctrl-C.
+struct Watched<'s> {
+    each: &'s mut dyn FnMut(&mut dyn Write, &Row) -> ControlFlow<()>,
+    stdout: &'s mut Box<dyn Write>,
+    stderr: &'s mut Box<dyn Write>,
+    bar: Option<ProgressBar>,
+    interrupted: bool,
+}
+
+impl Watched<'_> {
+    fn go_on(&mut self) -> ControlFlow<()> {
+        if interrupt::seen() {
+            self.interrupted = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Sink for Watched<'_> {
+    fn row(&mut self, row: &Row) -> ControlFlow<()> {
+        self.go_on()?;
+        (self.each)(self.stdout, row)
+    }
+
+    fn progress(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
+        if let Some(text) = self.bar.as_mut().and_then(|bar| bar.text(progress, Instant::now())) {
+            // A closed terminal does not end the work.
+            drop(write!(self.stderr, "\r\x1b[K{text}").and_then(|()| self.stderr.flush()));
+        }
+        self.go_on()
+    }
+}

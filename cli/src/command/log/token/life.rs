@@ -1,0 +1,234 @@
+//! What `log token` prints of a family of tokens.
+//! Never in it: reading rows.
+
+use std::collections::BTreeMap;
+
+use onrecord_trail::query::Zone;
+use onrecord_value::Value;
+use onrecord_value::printable::printable;
+
+use super::family::{Event, Family, Token};
+use crate::command::Session;
+use crate::command::log::answer::{Answer, count};
+use crate::command::log::groups::times_cells;
+use crate::command::log::question::Question;
+use crate::command::log::row_cells::short;
+use crate::command::log::shell::word;
+use crate::command::log::tally::{Group, Tally};
+use crate::command::log::who::revoke_command;
+use crate::printer::sheet::{Cell, Sheet};
+use crate::printer::{Format, human_duration};
+
+/// So many rows of paths are shown.
+const PATHS_MAX: usize = 50;
+
+pub(super) fn show(
+    answer: &mut Answer,
+    session: &Session<'_>,
+    family: &Family,
+    question: &Question,
+    accessors: &BTreeMap<String, String>,
+) {
+    let Some(token) = family.tokens.first().filter(|_| !family.is_empty()) else { return };
+    let zone = &question.context.zone;
+    if session.format == Format::Table {
+        answer.sheet("token", "", facts(family, token, zone));
+        answer.sheet("addresses", "From where", grouped(&family.by_address, &["Address", "By"], zone));
+        answer.sheet("paths", "For what", grouped(&family.by_path, &["Operation", "Path", "By"], zone));
+        if family.tokens.len() > 1 {
+            answer.sheet(
+                "children",
+                "Tokens that it issued, and those issued",
+                tokens(family, zone, accessors, 1),
+            );
+        }
+    } else {
+        answer.sheet("tokens", "", tokens(family, zone, accessors, 0));
+        answer.sheet("addresses", "", grouped(&family.by_address, &["ip", "by"], zone));
+        answer.sheet("paths", "", grouped(&family.by_path, &["op", "path", "by"], zone));
+    }
+    hints(answer, family, token, accessors);
+}
+
+fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
+    let mut sheet = Sheet::new([("what", "What"), ("value", "Value")]);
+    let mut line = |what: &str, text: &str| {
+        if !text.is_empty() {
+            sheet.rows.push(vec![Cell::text(what), Cell::text(text)]);
+        }
+    };
+    line("name", &token.name);
+    line("accessor", token.accessor.as_deref().unwrap_or_default());
+    line("entity", &token.entity);
+    line("policies", &token.policies.join(", "));
+    match &token.issued {
+        Some(event) => {
+            line("issued", &said(event, zone));
+            line("issued at", &event.path);
+        }
+        None => line("issued", "not in these logs"),
+    }
+    if let Some(ttl) = token.ttl.filter(|ttl| *ttl > 0) {
+        let end = token.issued.as_ref().map(|event| {
+            let end = event.time + std::time::Duration::from_secs(ttl.unsigned_abs());
+            format!(", until {} unless renewed", zone.show(end, 0))
+        });
+        line("lifetime", &format!("{}{}", human_duration(ttl), end.unwrap_or_default()));
+    }
+    let mut used = count(token.used, "time", "times");
+    if token.refused > 0 {
+        used.push_str(&format!(", {} of them refused", token.refused));
+    }
+    if token.tried > 0 {
+        used.push_str(&format!(", and tried {} when it was not valid", count(token.tried, "time", "times")));
+    }
+    line("used", &used);
+    if token.named > 0 {
+        line("looked up", &count(token.named, "time", "times"));
+    }
+    let not_revoked =
+        match token.issued.as_ref().filter(|event| !event.by.is_empty() && !event.path.contains("/login")) {
+            Some(event) => format!(
+                "not in these logs; it ends with the token that issued it, too: onrecord log token {}",
+                short(&event.by)
+            ),
+            None => "not in these logs".to_owned(),
+        };
+    line(
+        "revoked",
+        &family.revocation(0).map_or_else(
+            || not_revoked,
+            |(event, how)| format!("{}{how}, {}", said(event, zone), event.path),
+        ),
+    );
+    sheet
+}
+
+/// When, by whom and from where.
+fn said(event: &Event, zone: &Zone) -> String {
+    let mut text = zone.show(event.time, 0);
+    if !event.who.is_empty() {
+        text.push_str(&format!(" by {}", event.who));
+    }
+    if !event.by.is_empty() {
+        text.push_str(&format!(" (token {})", short(&event.by)));
+    }
+    if !event.address.is_empty() {
+        text.push_str(&format!(" from {}", event.address));
+    }
+    text
+}
+
+fn grouped(tally: &Tally, names: &[&str], zone: &Zone) -> Sheet {
+    let columns = names.iter().map(|name| (*name, *name)).chain([
+        ("times", "Times"),
+        ("refused", "Refused"),
+        ("first", "First"),
+        ("last", "Last"),
+    ]);
+    let mut sheet = Sheet::new(columns);
+    let mut groups: Vec<(&Vec<String>, &Group)> = tally.groups().collect();
+    groups.sort_by_key(|(key, group)| (group.first, (*key).clone()));
+    for (key, group) in groups.into_iter().take(PATHS_MAX) {
+        let [times, first, last] = times_cells(group, zone);
+        let mut cells: Vec<Cell> = key.iter().map(|text| Cell::text(text)).collect();
+        cells.extend([times, Cell::count(group.refused), first, last]);
+        sheet.rows.push(cells);
+    }
+    sheet
+}
+
+/// The tokens from the one at `from` on, each below the one that issued it.
+fn tokens(family: &Family, zone: &Zone, accessors: &BTreeMap<String, String>, from: usize) -> Sheet {
+    let mut sheet = Sheet::new([
+        ("accessor", "Accessor"),
+        ("name", "Name"),
+        ("generation", ""),
+        ("issued", "Issued"),
+        ("issued_at", ""),
+        ("issued_by", "By"),
+        ("issued_from", ""),
+        ("policies", "Policies"),
+        ("ttl", ""),
+        ("used", "Used"),
+        ("refused", "Refused"),
+        ("tried_when_not_valid", ""),
+        ("first", ""),
+        ("last", ""),
+        ("ip", "Addresses"),
+        ("revoked", "Revoked"),
+        ("revoked_by", ""),
+        ("revoke", ""),
+    ]);
+    for (at, token) in family.tokens.iter().enumerate().skip(from) {
+        sheet.rows.push(token_cells(family, at, token, zone, accessors));
+    }
+    sheet
+}
+
+fn token_cells(
+    family: &Family,
+    at: usize,
+    token: &Token,
+    zone: &Zone,
+    accessors: &BTreeMap<String, String>,
+) -> Vec<Cell> {
+    let depth = family.depth(at);
+    let accessor = token.accessor.as_deref().unwrap_or_default();
+    let time = |time: Option<onrecord_value::Time>| {
+        time.map_or_else(Cell::empty, |time| Cell::new(&zone.show(time, 0), time.to_string()))
+    };
+    let text = |text: &str| if text.is_empty() { Cell::empty() } else { Cell::text(text) };
+    let issued = token.issued.as_ref();
+    let by = issued.map(|event| if event.by.is_empty() { event.who.as_str() } else { event.by.as_str() });
+    let revocation = family.revocation(at);
+    let list = |list: Vec<&str>| Cell::new(&list.join(", "), list.into_iter().collect::<Value>());
+    let indent = "  ".repeat(depth.saturating_sub(1).min(16));
+    vec![
+        Cell::new(&format!("{indent}{}", short(accessor)), accessor),
+        text(&token.name),
+        Cell::count(depth as u64),
+        time(issued.map(|event| event.time)),
+        text(issued.map_or("", |event| &event.path)),
+        by.filter(|by| !by.is_empty()).map_or_else(Cell::empty, |by| Cell::new(&short(by), by)),
+        text(issued.map_or("", |event| &event.address)),
+        list(token.policies.iter().map(String::as_str).collect()),
+        token.ttl.map_or_else(Cell::empty, |ttl| Cell::new(&human_duration(ttl), ttl)),
+        Cell::count(token.used),
+        Cell::count(token.refused),
+        Cell::count(token.tried),
+        time(token.first),
+        time(token.last),
+        list(token.addresses.iter().map(String::as_str).collect()),
+        time(revocation.map(|(event, _)| event.time)),
+        text(revocation.map_or("", |(event, _)| &event.who)),
+        text(&revoke(accessor, accessors)),
+    ]
+}
+
+fn revoke(accessor: &str, accessors: &BTreeMap<String, String>) -> String {
+    match accessors.get(accessor) {
+        Some(clear) => format!("onrecord token revoke -accessor {}", word(clear)),
+        None if accessor.is_empty() => String::new(),
+        None => revoke_command(accessor),
+    }
+}
+
+fn hints(answer: &mut Answer, family: &Family, token: &Token, accessors: &BTreeMap<String, String>) {
+    if family.revocation(0).is_some() {
+        return;
+    }
+    let accessor = token.accessor.as_deref().unwrap_or_default();
+    let command = revoke(accessor, accessors);
+    if !command.is_empty() {
+        let children = if family.tokens.len() > 1 { ", with its children" } else { "" };
+        answer.hints.push(printable(&format!("To revoke it{children}: {command}")));
+    }
+    let login = token.issued.as_ref().map(|event| event.path.as_str()).filter(|path| path.contains("/login"));
+    if let Some(path) = login {
+        answer.hints.push(printable(&format!(
+            "To revoke every token of this login: onrecord lease revoke -prefix {}",
+            word(path)
+        )));
+    }
+}

@@ -1,0 +1,79 @@
+//! `log top`: the values of a field with most requests.
+//! Never in it: how they are counted.
+
+use std::ops::ControlFlow;
+
+use onrecord_trail::query::{Field, FieldKind, Filter};
+
+use super::answer::{Answer, count};
+use super::groups::times_cells;
+use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
+use super::row_cells::{field, names, short};
+use super::tally::Tally;
+use super::{LIMIT, limit, unreadable};
+use crate::command::{Command, CommandResult, Invocation, Output, Session};
+use crate::printer::sheet::{Cell, Sheet};
+
+const ABOUT: &str = "Counts requests by the values of a field, such as path, who, ip, error, policy or status, and shows those with \
+    most. Beyond 32768 different values those with few requests are given up, and the answer says by how much a count may be too \
+    small.\n\nFILE is an audit log of this server, of Vault or of OpenBao, plain or compressed. Without a FILE the server is asked \
+    for its file devices.";
+
+pub(crate) const COMMAND: Command =
+    Command::new("log top", "FIELD [FILE...]", "Count requests in audit logs by a field", run)
+        .about(ABOUT)
+        .examples(&[
+            ("The paths with most requests:", "log top path audit.log"),
+            ("Who was refused most, since yesterday:", "log top -filter=denied -since=-1d who audit.log*"),
+        ])
+        .output(Output::Rows)
+        .flags(&[FILTER, LIMIT, OWN_QUESTIONS, SINCE, TZ, UNTIL]);
+
+fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let Some((name, files)) = invocation.arguments.split_first() else {
+        return Err(unreadable(format!("Not enough arguments (expected FIELD, got 0). Fields: {}", names())));
+    };
+    let field = field(name)?;
+    if matches!(field.kind(), FieldKind::Time | FieldKind::Duration) || field == Field::Id {
+        return Err(unreadable(format!(
+            "Nearly each request has its own {name}: give a field that requests have in common, such as path, who or ip"
+        )));
+    }
+    let question = question(session, invocation, |_| Ok(Filter::all()), files)?;
+    let (mut tally, mut without) = (Tally::new(), 0_u64);
+    let (summary, ended) = ask(session, &question, &mut |_, row| {
+        let values = row.list(field);
+        without += u64::from(values.is_empty());
+        for value in values {
+            tally.add(vec![value.into_owned()], row);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut sheet = Sheet::new([
+        (field.name(), field.name()),
+        ("requests", "Requests"),
+        ("refused", "Refused"),
+        ("first", "First"),
+        ("last", "Last"),
+    ]);
+    let counted = format!(
+        "{}, {}",
+        count(summary.rows, "request", "requests"),
+        count(tally.different() as u64, "value", "values")
+    );
+    let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(tally.warning("values"));
+    if without > 0 {
+        answer.hints.push(format!("{} no {}.", count(without, "request has", "requests have"), field.name()));
+    }
+    let limit = limit(invocation)?.unwrap_or(20);
+    let all = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    for (key, group) in tally.most_first().into_iter().take(all) {
+        let value = key.first().map(String::as_str).unwrap_or_default();
+        let [times, first, last] = times_cells(&group, &question.context.zone);
+        let value = Cell::new(&short(value), value);
+        sheet.rows.push(vec![value, times, Cell::count(group.refused), first, last]);
+    }
+    answer.sheet("top", "", sheet);
+    answer.show(session)
+}

@@ -1,0 +1,211 @@
+//! `log who`: who read, wrote and deleted what is at a path, and to whom it was refused.
+//! Never in it: how rows are counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use onrecord_trail::query::{Field, Filter, Row, TimeContext};
+
+use super::answer::{Answer, count};
+use super::groups::{Names, action, times_cells, versions_cell, who, who_cells};
+use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
+use super::row_cells::short;
+use super::shell::word;
+use super::tally::{Group, Tally, ranges};
+use super::unreadable;
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
+use crate::printer::sheet::{Cell, Sheet};
+
+/// So many commands that show versions, and that revoke, are printed.
+const COMMANDS_MAX: usize = 10;
+/// The order of the rows: what was done with a secret before what was not.
+const ACTIONS: [&str; 14] = [
+    "read",
+    "wrote",
+    "deleted",
+    "undeleted",
+    "destroyed",
+    "deleted all",
+    "listed",
+    "read metadata",
+    "wrote metadata",
+    "other",
+    "found nothing",
+    "failed",
+    "refused",
+    "no answer",
+];
+
+pub(crate) const COMMAND: Command =
+    Command::new("log who", "PATH [FILE...]", "Show who read, wrote or was refused a path", run)
+        .about(
+            "Shows who read, wrote and deleted what is at a path, and to whom it was refused: name, accessor of the token as the \
+             log has it, address, how often, first and last time, and the versions of a version 2 KV secret. secret/app also means \
+             secret/data/app and its neighbours; a PATH that ends in * means all below it. The commands that show a version and \
+             revoke a token come below.\n\nFILE is an audit log of this server, of Vault or of OpenBao, plain or compressed. \
+             Without a FILE the server is asked for its file devices.",
+        )
+        .examples(&[
+            ("Who read a secret between 14 and 15 h:", "log who -since=14:00 -until=15:00 secret/app audit.log"),
+            ("Who touched anything below a path:", "log who 'secret/app/*' audit.log*"),
+        ])
+        .output(Output::Rows)
+        .flags(&[FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL]);
+
+fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let Some((path, files)) = invocation.arguments.split_first() else {
+        return Err(unreadable("Not enough arguments (expected PATH, got 0)"));
+    };
+    let path = path.trim_start_matches('/').trim_start_matches("v1/");
+    let asked = Asked::new(path)?;
+    let question = question(session, invocation, |context| asked.filter(context), files)?;
+    let (mut tally, mut names) = (Tally::new(), Names::default());
+    let mut read: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
+    let mut rows = 0;
+    let (summary, ended) = ask(session, &question, &mut |_, row| {
+        if !asked.takes(row) {
+            return ControlFlow::Continue(());
+        }
+        rows += 1;
+        names.learn(row);
+        let action = action(row);
+        note_version(&mut read, row, action);
+        let [name, accessor, token] = who(row);
+        let address = row.text(Field::Address).unwrap_or_default().into_owned();
+        let path =
+            if asked.below { row.typed_path().unwrap_or_default().into_owned() } else { String::new() };
+        tally.add(vec![name, accessor, token, address, action.to_owned(), path], row);
+        ControlFlow::Continue(())
+    })?;
+    let counted =
+        format!("{} of {}", count(rows, "request", "requests"), onrecord_value::printable::printable(path));
+    let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(tally.warning("groups"));
+    let mut groups = tally.most_first();
+    let order = |key: &[String]| ACTIONS.iter().position(|one| key.get(4).is_some_and(|key| key == one));
+    groups.sort_by_key(|(key, group)| (order(key), group.first));
+    let mut sheet = Sheet::new([
+        ("action", "Action"),
+        ("who", "Who"),
+        ("ip", "Address"),
+        ("token", "Token"),
+        ("times", "Times"),
+        ("first", "First"),
+        ("last", "Last"),
+        ("versions", "Versions"),
+        ("path", if asked.below { "Path" } else { "" }),
+        ("revoke", ""),
+    ]);
+    let mut tokens = Vec::new();
+    for (key, group) in &groups {
+        sheet.rows.push(cells(key, group, &names, &question.context, &mut tokens));
+    }
+    answer.sheet("who", "", sheet);
+    hints(&mut answer, &read, &tokens);
+    answer.show(session)
+}
+
+/// The path that is asked for.
+struct Asked<'p> {
+    path: &'p str,
+    /// Whether all below it is meant.
+    below: bool,
+}
+
+impl<'p> Asked<'p> {
+    fn new(path: &'p str) -> Result<Self, Failure> {
+        let (path, below) = match path.strip_suffix('*') {
+            Some(above) => (above, true),
+            None => (path, path.ends_with('/')),
+        };
+        if path.contains(['*', '?']) {
+            return Err(unreadable(
+                "A * is possible at the end of PATH only; `log search 'path~…'` takes any pattern",
+            ));
+        }
+        Ok(Self { path, below })
+    }
+
+    fn filter(&self, context: &TimeContext) -> Result<Filter, Failure> {
+        if self.below {
+            // Where the word of a version 2 mount stands is known of each row alone.
+            let first = self.path.split_inclusive('/').next().unwrap_or_default();
+            return Ok(Filter::all().containing([first.as_bytes().to_vec()]));
+        }
+        Filter::equal(Field::Path, self.path, context).map_err(|error| unreadable(error.to_string()))
+    }
+
+    fn takes(&self, row: &Row) -> bool {
+        !self.below || row.typed_path().is_some_and(|path| path.starts_with(self.path))
+    }
+}
+
+/// Remembers which versions were read of what.
+fn note_version(read: &mut BTreeMap<(String, String), BTreeSet<i64>>, row: &Row, action: &str) {
+    let Some(version) = row.number(Field::Version).filter(|_| action == "read") else { return };
+    let (Some(path), Some(mount)) = (row.typed_path(), row.text(Field::Mount)) else { return };
+    let key = (mount.into_owned(), path.into_owned());
+    if read.len() < 1000 || read.contains_key(&key) {
+        read.entry(key).or_default().insert(version);
+    }
+}
+
+fn cells(
+    key: &[String],
+    group: &Group,
+    names: &Names,
+    context: &TimeContext,
+    tokens: &mut Vec<(String, String)>,
+) -> Vec<Cell> {
+    let at = |at: usize| key.get(at).map(String::as_str).unwrap_or_default();
+    let [who, token] = who_cells(key, names);
+    let accessor = token.value.as_str().unwrap_or_default().to_owned();
+    let is_accessor = !at(1).is_empty() || names.of(at(2)).is_some();
+    let revoke = is_accessor.then(|| revoke_command(&accessor));
+    let name = who.value.as_str().unwrap_or_default().to_owned();
+    if is_accessor && !tokens.iter().any(|(_, known)| *known == accessor) {
+        tokens.push((name, accessor));
+    }
+    let mut cells = vec![Cell::text(at(4)), who, Cell::text(at(3)), token];
+    cells.extend(times_cells(group, &context.zone));
+    cells.push(versions_cell(group));
+    cells.push(if at(5).is_empty() { Cell::empty() } else { Cell::text(at(5)) });
+    cells.push(Cell::maybe(revoke.as_deref()));
+    cells
+}
+
+/// The command that revokes a token, or that shows how.
+pub(super) fn revoke_command(accessor: &str) -> String {
+    if accessor.starts_with("hmac-sha256:") {
+        format!("onrecord log token -find-accessor {}", short(accessor))
+    } else {
+        format!("onrecord token revoke -accessor {}", word(accessor))
+    }
+}
+
+fn hints(answer: &mut Answer, read: &BTreeMap<(String, String), BTreeSet<i64>>, tokens: &[(String, String)]) {
+    for ((mount, path), versions) in read.iter().take(COMMANDS_MAX) {
+        let newest = versions.last().copied().unwrap_or_default();
+        let below = path.strip_prefix(mount.as_str()).unwrap_or(path);
+        let of = if versions.len() == 1 { "Version" } else { "Versions" };
+        answer.hints.push(onrecord_value::printable::printable(&format!(
+            "{of} {} of {path} were read. To see one: onrecord kv get -mount={} -version={newest} {}",
+            ranges(versions),
+            word(mount.trim_end_matches('/')),
+            word(below)
+        )));
+    }
+    for (name, accessor) in tokens.iter().take(COMMANDS_MAX) {
+        answer.hints.push(onrecord_value::printable::printable(&format!(
+            "To revoke the token {} of {name}: {}",
+            short(accessor),
+            revoke_command(accessor)
+        )));
+    }
+    if tokens.len() > COMMANDS_MAX {
+        answer.hints.push(format!(
+            "{} further tokens: -format=json has the command of each.",
+            tokens.len() - COMMANDS_MAX
+        ));
+    }
+}
