@@ -113,7 +113,7 @@ impl Joiner<'_> {
     }
 
     /// Delivers the rows that have one half only, and sums up. With `interrupted` no further row is delivered.
-    pub(super) fn end(mut self, interrupted: bool, sink: &mut dyn Sink) -> Summary {
+    pub(in crate::query) fn end(mut self, interrupted: bool, sink: &mut dyn Sink) -> Summary {
         let (asked, alone) = (self.asked.take_all(), self.alone.take_all());
         let interrupted = interrupted || self.alone_rows(asked, alone, sink).is_break();
         let (incomplete, in_pieces) = self.pieces.end();
