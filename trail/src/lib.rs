@@ -34,6 +34,7 @@ mod parts;
 pub mod query;
 mod report;
 mod seen_seqs;
+mod siblings;
 mod torn;
 mod union;
 pub mod verify;
@@ -44,3 +45,4 @@ pub use report::{
     BootReport, DeviceReport, EntryNumber, Judge, LinePosition, Misplaced, OutOfOrder, RangeSample, Report,
     Sample, SourceReport, TornLine, Unanswered, UnionReport,
 };
+pub use siblings::files_of_log;
