@@ -12,6 +12,7 @@ mod library;
 mod load;
 mod logins;
 mod memory;
+mod query;
 mod server;
 mod starving;
 mod table;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|starving|trail|all] [--smoke]
+Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|query|server|starving|trail|all] [--smoke]
                       [--rounds N] [--seconds S] [--only NAME] [--count N] [--at-once N]
 
   library       the library beside its floors: an entry by kind
@@ -32,6 +33,7 @@ Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|sta
   journey       the server without HTTP: nanoseconds and allocations of a request
   leases        what a look-up, a renewal and a revocation cost with up to a million leases
   logins        logins by name and password, beside the hash of the password alone
+  query         queries over a large log, beside other tools
   server        the server over HTTP: reads and writes, with and without devices
   starving      memory, and small reads of others, while one client attacks
   trail         the checker of logs: gigabytes a second of one core, and memory
@@ -40,12 +42,14 @@ Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|server|sta
   --rounds N    measurements of each variant (default 5)
   --seconds S   length of one measurement (default 3)
   --only NAME   only the variant of this name, for a profiler
+  --megabytes N query: the size of the log (default 1000)
   --count N     journey: exactly N requests, for counters of instructions
   --at-once N   journey: how many requests are made at once (default 64)
 ";
 
 fn main() {
     let mut effort = Effort::USUAL;
+    let mut megabytes = 1000;
     let mut wanted = String::from("all");
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -56,11 +60,12 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "evidence" | "journey" | "leases" | "logins" | "server" | "starving"
-            | "trail" | "all" => {
+            "library" | "devices" | "evidence" | "journey" | "leases" | "logins" | "query" | "server"
+            | "starving" | "trail" | "all" => {
                 wanted = word;
             }
             "--smoke" => effort = Effort::SMOKE,
+            "--megabytes" => megabytes = number(),
             "--count" => effort.count = number(),
             "--at-once" => effort.at_once = number(),
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
@@ -91,6 +96,9 @@ fn main() {
     }
     if part("logins") {
         logins::run(effort);
+    }
+    if part("query") {
+        query::run(effort, megabytes);
     }
     if part("server") {
         server::run(effort);

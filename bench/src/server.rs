@@ -114,23 +114,27 @@ fn start_all(storage: &str, effort: Effort) -> Vec<Variant> {
     SERVERS.iter().filter(|row| effort.wants(row.name)).map(|row| start(row, storage)).collect()
 }
 
+fn this_program() -> PathBuf {
+    std::env::current_exe().expect("the name of this program")
+}
+
 /// The bare server in a process of its own.
 pub struct BareServer(Child);
 
 impl BareServer {
     /// Starts it, and says where it listens.
     pub fn start() -> (Self, SocketAddr) {
-        Self::start_as("bare")
+        Self::start_with(Command::new(this_program()).arg("bare"))
     }
 
-    /// Starts one that answers with 30 MB.
-    pub fn start_large() -> (Self, SocketAddr) {
-        Self::start_as("bare-large")
+    /// Starts one at the lowest priority, for what happens on other machines. If `large`, it answers with 30 MB.
+    pub fn start_elsewhere(large: bool) -> (Self, SocketAddr) {
+        let part = if large { "bare-large" } else { "bare" };
+        Self::start_with(Command::new("nice").args(["-n", "19"]).arg(this_program()).arg(part))
     }
 
-    fn start_as(part: &str) -> (Self, SocketAddr) {
-        let program = std::env::current_exe().expect("the name of this program");
-        let mut child = Command::new(program).arg(part).stdout(Stdio::piped()).spawn().expect("it starts");
+    fn start_with(command: &mut Command) -> (Self, SocketAddr) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("it says its address");

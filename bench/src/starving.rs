@@ -100,8 +100,8 @@ fn measure(name: &str, effort: Effort, figures: &mut Figures) {
     small_reads(&server, Duration::from_millis(200));
     let (idle, _) = small_reads(&server, effort.time);
     // What the same bytes cost the machine, where another process sends them or throws them away.
-    let start = if attacks::reads_large_values(name) { BareServer::start_large } else { BareServer::start };
-    let elsewhere = attacks::is_elsewhere(name).then(start);
+    let large = attacks::reads_large_values(name);
+    let elsewhere = attacks::is_elsewhere(name).then(|| BareServer::start_elsewhere(large));
     let target = elsewhere.as_ref().map_or(server.addr, |(_, addr)| *addr);
     let attack = AttackProcess::start(name, target, &server.token);
     let (attacked, wrong) = small_reads(&server, effort.time);

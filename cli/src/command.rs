@@ -133,7 +133,7 @@ impl Command {
     /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag; questions to
     /// logs are typed in a hurry.
     const fn allows_late_flags(&self) -> bool {
-        matches!(self.words.as_bytes(), b"audit drill") || matches!(self.output, Output::Rows)
+        matches!(self.words.as_bytes(), b"audit drill") || matches!(self.output, Output::Own | Output::Rows)
     }
 
     /// Whether its arguments are options of an audit device. Its help lists them.

@@ -98,6 +98,8 @@ pub enum Output {
     Field,
     /// `-format`, also with the value `raw`, and `-field`.
     Raw,
+    /// A `-format` of the command's own.
+    Own,
     /// `-format`, also with the values `jsonl` and `csv`.
     Rows,
 }
@@ -106,7 +108,7 @@ impl Output {
     /// The flags.
     pub fn flags(self) -> &'static [Flag] {
         match self {
-            Self::Text => &[],
+            Self::Text | Self::Own => &[],
             Self::Format => &[FORMAT],
             Self::Field | Self::Raw => &[FIELD, FORMAT],
             Self::Rows => &[FORMAT_OF_ROWS],
@@ -116,7 +118,7 @@ impl Output {
     /// The formats that a user may choose.
     pub(crate) const fn formats(self) -> &'static [&'static str] {
         match self {
-            Self::Text | Self::Format | Self::Field => &["table", "json", "yaml"],
+            Self::Text | Self::Own | Self::Format | Self::Field => &["table", "json", "yaml"],
             Self::Raw => &["table", "json", "yaml", "raw"],
             Self::Rows => &["table", "json", "jsonl", "csv", "yaml"],
         }

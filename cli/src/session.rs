@@ -42,6 +42,9 @@ impl<'w> Session<'w> {
     }
 
     pub(crate) fn prepare(&mut self, invocation: &Invocation, output: Output) -> Result<(), Failure> {
+        if output == Output::Own {
+            return Ok(());
+        }
         let from_environment = self.process.setting("FORMAT").map(|(_, value)| value);
         let text = invocation.text("format").map(str::to_owned).or(from_environment).unwrap_or_default();
         let of_rows = |format: Format| matches!(format, Format::Jsonl | Format::Csv);

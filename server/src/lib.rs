@@ -28,6 +28,7 @@ mod streams;
 mod tls;
 mod transfer;
 mod transit_seal;
+mod turn;
 mod wake_queue;
 mod witnesses;
 mod workers;

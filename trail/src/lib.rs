@@ -22,8 +22,10 @@
 //!
 //! Never in this crate: the server, a client of it, or a write to any log.
 
+pub mod activity;
 mod check;
 mod device;
+pub mod export;
 mod fast_scan;
 mod id;
 mod input;
@@ -33,6 +35,7 @@ mod pairs;
 mod parts;
 pub mod query;
 mod report;
+mod safe_json;
 mod seen_seqs;
 mod siblings;
 mod torn;

@@ -32,6 +32,8 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[log::prove::COMMAND],
     &[log::anchor::COMMAND],
     &[log::key::COMMAND],
+    &[log::report::COMMAND],
+    &[log::export::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
     operator::cluster::COMMANDS,

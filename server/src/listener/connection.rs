@@ -22,7 +22,7 @@ use super::{Ending, http2, plain_http};
 use crate::connection_timer::ConnectionTimer;
 use crate::http::{HEAD, Service};
 use crate::tls;
-use crate::transfer::BoundedWrites;
+use crate::transfer::BoundedTransfer;
 
 /// One accepted connection.
 pub(super) struct Connection {
@@ -123,7 +123,7 @@ impl Connection {
                 .header_read_timeout(bounds.header_timeout)
                 .max_buf_size(HEAD)
                 .serve_connection(
-                    TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
+                    TokioIo::new(BoundedTransfer::new(stream, bounds.write_timeout, bounds.least_rate)),
                     service_fn(move |request| {
                         carries.store(true, Ordering::Relaxed);
                         Arc::clone(&service).serve(request)

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::Ending;
 use crate::http::{HEAD, Service};
 use crate::streams::{Next, Streams};
-use crate::transfer::BoundedWrites;
+use crate::transfer::BoundedTransfer;
 
 /// Requests at once on one connection.
 const STREAMS_MAX: u32 = 128;
@@ -56,7 +56,7 @@ where
             .max_pending_accept_reset_streams(RESETS_MAX)
             .max_local_error_reset_streams(ERRORS_MAX)
             .serve_connection(
-                TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
+                TokioIo::new(BoundedTransfer::new(stream, bounds.write_timeout, bounds.least_rate)),
                 service_fn(move |request| Arc::clone(&service).serve_stream(request, &opened)),
             )
     );

@@ -14,21 +14,44 @@ const ALTERNATIVES_MAX: usize = 8;
 const LENGTH_MIN: usize = 3;
 
 /// One of these must be in the line of an answer; without any, every line may be asked for.
-pub(super) struct Needles(Vec<Finder<'static>>);
+pub(super) struct Needles(Vec<Alternative<Finder<'static>>>);
+
+/// A text that must be there, and perhaps another one.
+struct Alternative<T> {
+    first: T,
+    second: Option<T>,
+}
+
+impl From<Vec<u8>> for Alternative<Vec<u8>> {
+    fn from(first: Vec<u8>) -> Self {
+        Self { first, second: None }
+    }
+}
 
 impl Needles {
     pub(super) fn of(expr: &Expr) -> Self {
-        let needed = needed(expr).unwrap_or_default();
-        Self(needed.iter().map(|needle| Finder::new(needle).into_owned()).collect())
+        let finder = |needle: Vec<u8>| Finder::new(&needle).into_owned();
+        let needed = needed(expr).unwrap_or_default().into_iter();
+        Self(
+            needed
+                .map(|Alternative { first, second }| Alternative {
+                    first: finder(first),
+                    second: second.map(finder),
+                })
+                .collect(),
+        )
     }
 
     pub(super) fn may_be_in(&self, line: &[u8]) -> bool {
-        self.0.is_empty() || self.0.iter().any(|needle| needle.find(line).is_some())
+        let is_in = |needle: &Finder<'_>| needle.find(line).is_some();
+        let both =
+            |both: &Alternative<Finder<'_>>| is_in(&both.first) && both.second.as_ref().is_none_or(is_in);
+        self.0.is_empty() || self.0.iter().any(both)
     }
 }
 
 /// The alternatives, of which one must be there.
-fn needed(expr: &Expr) -> Option<Vec<Vec<u8>>> {
+fn needed(expr: &Expr) -> Option<Vec<Alternative<Vec<u8>>>> {
     match expr {
         Expr::All => None,
         Expr::And(all) => all.iter().filter_map(needed).max_by_key(|needles| worth(needles)),
@@ -45,51 +68,57 @@ fn needed(expr: &Expr) -> Option<Vec<Vec<u8>>> {
             _ => None,
         },
         Expr::Term(term) => {
-            of_term(term).filter(|needles| needles.iter().all(|needle| needle.len() >= LENGTH_MIN))
+            of_term(term).filter(|needles| needles.iter().all(|needle| needle.first.len() >= LENGTH_MIN))
         }
     }
 }
 
 /// A few long ones refuse more lines.
-fn worth(needles: &[Vec<u8>]) -> usize {
-    needles.iter().map(Vec::len).min().unwrap_or(0) * 8 / needles.len().clamp(1, 8)
+fn worth(needles: &[Alternative<Vec<u8>>]) -> usize {
+    needles.iter().map(|needle| needle.first.len()).min().unwrap_or(0) * 8 / needles.len().clamp(1, 8)
 }
 
-fn of_term(term: &Term) -> Option<Vec<Vec<u8>>> {
+fn of_term(term: &Term) -> Option<Vec<Alternative<Vec<u8>>>> {
     let field = match &term.target {
         Target::Field(Field::Type | Field::Time) => return None,
         Target::Field(field) => Some(*field),
         Target::Keys(_) => None,
     };
-    let one = |needle: Vec<u8>| Some(vec![needle]);
+    let one = |needle: Vec<u8>| Some(vec![needle.into()]);
     match &term.test {
         Test::Equal(text) if field.is_some() && is_safe(text) => one(format!("\"{text}\"").into_bytes()),
         Test::Prefix(text) if is_safe(text) => one(format!("\"{text}").into_bytes()),
         Test::Equal(text) | Test::Prefix(text) => one(longest_safe(text)),
-        Test::Path(path) => one(end_of_path(path)),
+        Test::Path(path) => Some(of_path(path)),
         Test::Glob(glob) => one(longest_safe(glob.longest_text()?)),
         Test::Compare(Comparison::Equal, number) if field == Some(Field::Status) => {
             one(format!("\"status_code\":{number}").into_bytes())
         }
         Test::Compare(Comparison::Equal, number) if field.is_some() => one(number.to_string().into_bytes()),
         Test::Flag(true) if field == Some(Field::Denied) => Some(vec![
-            b"\"allowed\":false".to_vec(),
-            b"\"status_code\":403".to_vec(),
-            b"permission denied".to_vec(),
+            b"\"allowed\":false".to_vec().into(),
+            b"\"status_code\":403".to_vec().into(),
+            b"permission denied".to_vec().into(),
         ]),
         Test::Flag(true) if field == Some(Field::Elided) => one(b"\"elided\":".to_vec()),
         Test::Flag(_) | Test::Compare(..) | Test::Order(..) => None,
     }
 }
 
-/// The end of a path, which all spellings of it have.
-fn end_of_path(path: &str) -> Vec<u8> {
-    let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-    match path.strip_suffix('/') {
-        // A list.
-        Some(_) => longest_safe(last),
-        None if is_safe(last) && path.contains('/') => format!("/{last}\"").into_bytes(),
-        None => longest_safe(last),
+/// What the spellings of a path have. On a version 2 mount a word comes between two of its parts. Unless that is before the
+/// second part, the first two are together; if it is, all others are.
+fn of_path(path: &str) -> Vec<Alternative<Vec<u8>>> {
+    let end = |last: &str| format!("/{last}\"").into_bytes();
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        _ if !is_safe(path) => vec![longest_safe(path.rsplit('/').next().unwrap_or_default()).into()],
+        [first, second, .., last] => {
+            let rest = path.get(first.len() + 1..).unwrap_or_default();
+            let together = format!("\"{first}/{second}/").into_bytes();
+            vec![end(rest).into(), Alternative { first: together, second: Some(end(last)) }]
+        }
+        [_, last] => vec![end(last).into()],
+        _ => vec![longest_safe(path).into()],
     }
 }
 

@@ -81,6 +81,11 @@ impl Zone {
         text
     }
 
+    /// How many seconds its clocks are ahead of UTC at an instant.
+    pub(crate) fn offset_seconds(&self, time: Time) -> i64 {
+        timestamp(time).map_or(0, |instant| self.0.to_offset(instant).seconds().into())
+    }
+
     /// The date and the clock time in this zone.
     pub(crate) fn civil(&self, time: Time) -> Option<DateTime> {
         Some(self.0.to_datetime(timestamp(time)?))

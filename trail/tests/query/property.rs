@@ -12,7 +12,10 @@ use proptest::sample::select;
 use super::kit::{Asked, Device, gzip, query, rows, time, uuid, write, zstd};
 use super::naive::{Ask, Both, join};
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 11] = [
+    "secret/app/db",
+    "secret/app/data/db",
+    "secret/data/team/app/db",
     "secret/data/app",
     "secret/metadata/app",
     "secret/app",
@@ -23,7 +26,8 @@ const PATHS: [&str; 8] = [
     "auth/token/lookup-self",
 ];
 const NAMES: [&str; 5] = ["ann", "bob", "token-ci", "userpass-é", "a\"b<c>"];
-const MOUNTS: [(&str, &str); 4] = [("secret/", "kv"), ("kv1/", "kv"), ("sys/", "system"), ("", "")];
+const MOUNTS: [(&str, &str); 5] =
+    [("secret/", "kv"), ("secret/app/", "kv"), ("kv1/", "kv"), ("sys/", "system"), ("", "")];
 const ERRORS: [&str; 3] = ["", "permission denied", "invalid request"];
 
 fn asked() -> impl Strategy<Value = Asked> {

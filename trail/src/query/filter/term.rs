@@ -82,7 +82,10 @@ fn compare(
 
 fn equal(field: Field, value: &str) -> Test {
     match field {
-        Field::Path => Test::Path(value.trim_start_matches("v1/").trim_start_matches('/').to_owned()),
+        Field::Path => {
+            let path = value.trim_start_matches('/');
+            Test::Path(path.strip_prefix("v1/").unwrap_or(path).to_owned())
+        }
         // `secret` is what people say of `secret/`.
         Field::Mount if !value.is_empty() && !value.ends_with('/') => Test::Equal(format!("{value}/")),
         Field::Token | Field::Issued | Field::Wrapping => {

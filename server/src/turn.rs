@@ -1,0 +1,76 @@
+//! Turns: what is large on one connection waits for what is small on the others of its thread, in either direction.
+//! Never in it: how fast a client must be (`transfer.rs`), or what is transferred.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// How many bytes a transfer may have at its beginning: what a small request or its answer needs.
+const FIRST: usize = 16 * 1024;
+/// How many bytes each further turn has, at most.
+const FURTHER: usize = 64 * 1024;
+
+thread_local! {
+    /// The right of this thread's connections to a further turn: one after another. Sixty large answers or forty uploads
+    /// would otherwise each have a turn before a small request has its own.
+    static FURTHER_TURN: Arc<Semaphore> = Arc::new(Semaphore::new(1));
+}
+
+/// Waits for the right to a further turn.
+type Acquiring = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+/// The turns of one transfer.
+pub(crate) struct Turn {
+    /// What is left of this turn, in bytes.
+    left: usize,
+    /// The right to a further turn, until its operation is done.
+    permit: Option<OwnedSemaphorePermit>,
+    /// The wait for it.
+    acquiring: Option<Acquiring>,
+}
+
+impl Turn {
+    /// The first turn, which needs no right.
+    pub(crate) const fn first() -> Self {
+        Self { left: FIRST, permit: None, acquiring: None }
+    }
+
+    /// How many bytes are left of this turn.
+    pub(crate) const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// How many bytes may be transferred now. Is pending when the turn is over, until all other tasks of the thread and the
+    /// large transfers before this one have had theirs: many bytes would otherwise be copied to or from the kernel as far
+    /// as it has them, and the small requests of the thread would wait for that.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        if self.left > 0 {
+            return Poll::Ready(self.left);
+        }
+        let acquiring = self.acquiring.get_or_insert_with(|| {
+            let next = FURTHER_TURN.with(Arc::clone).acquire_owned();
+            Box::pin(async move {
+                let permit = next.await;
+                // The runtime looks for what has arrived for others before it goes on.
+                tokio::task::yield_now().await;
+                permit
+            })
+        });
+        // It is never closed.
+        let permit = ready!(acquiring.as_mut().poll(context)).ok();
+        *self = Self { left: FURTHER, permit, acquiring: None };
+        Poll::Ready(FURTHER)
+    }
+
+    /// Counts what an operation transferred. In a further turn there is one operation: what a connection would do next
+    /// may be to wait for its own request, and others must not wait for that.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        let is_further = self.permit.take().is_some();
+        self.left = if is_further { 0 } else { self.left.saturating_sub(bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests;
