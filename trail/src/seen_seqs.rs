@@ -69,15 +69,18 @@ impl SeenSeqs {
     /// How many there are in a range.
     pub(crate) fn count_in(&self, range: SeqRange) -> u64 {
         let (first, last) = (range.from / BITS, range.to / BITS);
-        let hot =
-            self.hot.iter().map(|(key, page)| (key, page)).filter(|(key, _)| (first..=last).contains(*key));
-        let in_page = |(key, page): (&u64, &Box<Page>)| {
+        let hot = self
+            .hot
+            .iter()
+            .map(|(key, page)| (*key, &**page))
+            .filter(|(key, _)| (first..=last).contains(key));
+        let in_page = |(key, page): (u64, &Page)| {
             let words = (0..).zip(page.iter());
             words
                 .map(|(at, word)| u64::from((word & mask(key * BITS + at * 64, range)).count_ones()))
                 .sum::<u64>()
         };
-        self.pages.range(first..=last).chain(hot).map(in_page).sum()
+        self.pages.range(first..=last).map(|(key, page)| (*key, &**page)).chain(hot).map(in_page).sum()
     }
 
     #[cold]

@@ -11,7 +11,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub(super) fn of<'t>(self, text: &'t [u8]) -> Option<&'t [u8]> {
+    pub(super) fn of(self, text: &[u8]) -> Option<&[u8]> {
         let (start, length) = (self.start as usize, self.length as usize);
         if length == 0 { None } else { text.get(start..start + length) }
     }
@@ -19,6 +19,12 @@ impl Span {
     pub(super) const fn is_empty(self) -> bool {
         self.length == 0
     }
+}
+
+/// What comes next in an object.
+pub(super) enum Key<'t> {
+    Name(&'t [u8]),
+    End,
 }
 
 pub(super) struct Walker<'t> {
@@ -57,10 +63,10 @@ impl<'t> Walker<'t> {
         self.at == self.text.len()
     }
 
-    /// The next key of an object, which was opened, and its colon; `Some(None)` where the object ends. `first` before the first key.
-    pub(super) fn key(&mut self, first: bool) -> Option<Option<&'t [u8]>> {
+    /// The next key of an object, which was opened, and its colon. `first` before the first key.
+    pub(super) fn key(&mut self, first: bool) -> Option<Key<'t>> {
         if self.sign(b'}') {
-            return Some(None);
+            return Some(Key::End);
         }
         if !first && !self.sign(b',') {
             return None;
@@ -69,7 +75,7 @@ impl<'t> Walker<'t> {
         let start = self.at + 1;
         self.string()?;
         let key = self.text.get(start..self.at - 1)?;
-        self.sign(b':').then_some(Some(key))
+        self.sign(b':').then_some(Key::Name(key))
     }
 
     /// Passes a value, and says where it is.
@@ -231,7 +237,7 @@ pub(super) fn find<'t>(text: &'t [u8], keys: &[impl AsRef<str>]) -> Option<&'t [
             return None;
         }
         let mut first = true;
-        while let Some(key) = walker.key(first)? {
+        while let Key::Name(key) = walker.key(first)? {
             first = false;
             let value = walker.value()?;
             if key == wanted || key.contains(&b'\\') && unescaped_is(key, wanted) {

@@ -1,7 +1,7 @@
 //! The values of an entry that fields are made of, found in one walk over its line.
 //! Never in it: the meaning of a field.
 
-use super::json::{Span, Walker};
+use super::json::{Key, Span, Walker};
 
 /// An object of an entry whose keys are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +148,8 @@ impl Leaves {
     /// control characters, with escapes in known keys, with a known object twice.
     pub(super) fn of(text: &[u8]) -> Option<Self> {
         // In blocks without an early return: several bytes at once.
-        let has_control = |block: &[u8]| block.iter().fold(false, |found, byte| found | (*byte < b' '));
+        let has_control =
+            |block: &[u8]| block.iter().fold(0, |found, byte| found | u8::from(*byte < b' ')) != 0;
         if text.chunks(64).any(has_control) {
             return None;
         }
@@ -161,7 +162,7 @@ impl Leaves {
     /// The depth is that of the table above.
     fn object(&mut self, walker: &mut Walker<'_>, node: Node) -> Option<()> {
         let mut first = true;
-        while let Some(key) = walker.key(first)? {
+        while let Key::Name(key) = walker.key(first)? {
             first = false;
             match step(node, key) {
                 Step::Skip if key.contains(&b'\\') && node != Node::Data && node != Node::DataMetadata => {

@@ -202,7 +202,7 @@ impl<'q> LineReader<'q> {
             let time = time_of(object, &leaves).unwrap_or_default();
             let bytes = Bytes::Shared(Arc::clone(&chunk), object_start, end);
             let line = || Bytes::Shared(Arc::clone(&chunk), start, end);
-            row = self.row(bytes, leaves, time, EntryType::Response, line);
+            row = self.row(bytes, &leaves, time, EntryType::Response, line);
         }
         times.add_text(&chunk, object_start);
         scanned.entries.push(Head {
@@ -229,14 +229,21 @@ impl<'q> LineReader<'q> {
     fn row(
         &self,
         entry: Bytes,
-        leaves: Leaves,
+        leaves: &Leaves,
         time: Time,
         entry_type: EntryType,
         line: impl FnOnce() -> Bytes,
     ) -> Option<Box<Row>> {
         let answered = entry_type == EntryType::Response;
-        let mut row =
-            Row { entry, leaves, answered, time, at: At::default(), request_line: None, response_line: None };
+        let mut row = Row {
+            entry,
+            leaves: *leaves,
+            answered,
+            time,
+            at: At::default(),
+            request_line: None,
+            response_line: None,
+        };
         if !self.asks_time && !self.filter().matches(&row) {
             return None;
         }
@@ -256,7 +263,7 @@ impl<'q> LineReader<'q> {
             }
             (Text::From(from), Bytes::Own(line)) => Bytes::Own(line.get(from..).unwrap_or_default().into()),
         };
-        self.row(entry, leaves, facts.time, facts.entry_type, || line.share())
+        self.row(entry, &leaves, facts.time, facts.entry_type, || line.share())
     }
 
     fn unusual(
@@ -299,7 +306,7 @@ impl<'q> LineReader<'q> {
                 None => Bytes::Shared(Arc::clone(chunk), start + from, end),
             };
             let line = || Bytes::Shared(Arc::clone(chunk), start, end);
-            row = self.row(bytes, leaves, time, entry_type, line);
+            row = self.row(bytes, &leaves, time, entry_type, line);
         }
         let id = match id.as_str() {
             // It has no other half.

@@ -76,7 +76,8 @@ impl Zone {
         } else {
             let size = seconds.unsigned_abs() / 60;
             let sign = if seconds < 0 { '-' } else { '+' };
-            text.push_str(&format!("{sign}{:02}:{:02}", size / 60, size % 60));
+            let (hours, minutes) = (size / 60, size % 60);
+            text = format!("{text}{sign}{hours:02}:{minutes:02}");
         }
         text
     }

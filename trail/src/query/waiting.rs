@@ -17,7 +17,7 @@ pub(super) struct Waiting<T> {
 struct Item<T> {
     order: u64,
     bytes: usize,
-    item: T,
+    content: T,
 }
 
 impl<T> Waiting<T> {
@@ -29,20 +29,20 @@ impl<T> Waiting<T> {
     pub(super) fn insert(&mut self, id: Id, item: T, bytes: usize) {
         self.inserted += 1;
         self.bytes += bytes;
-        let old = self.items.insert(id, Item { order: self.inserted, bytes, item });
+        let old = self.items.insert(id, Item { order: self.inserted, bytes, content: item });
         self.bytes -= old.map_or(0, |old| old.bytes);
     }
 
     pub(super) fn remove(&mut self, id: &Id) -> Option<T> {
         let item = self.items.remove(id)?;
         self.bytes -= item.bytes;
-        Some(item.item)
+        Some(item.content)
     }
 
     /// Changes one, which then has this many bytes.
     pub(super) fn update(&mut self, id: &Id, change: impl FnOnce(&mut T) -> usize) {
         if let Some(item) = self.items.get_mut(id) {
-            let bytes = change(&mut item.item);
+            let bytes = change(&mut item.content);
             self.bytes = self.bytes - item.bytes + bytes;
             item.bytes = bytes;
         }
@@ -70,7 +70,7 @@ impl<T> Waiting<T> {
             .extract_if(|_, item| which(item.order))
             .map(|(_, item)| {
                 self.bytes -= item.bytes;
-                (item.order, item.item)
+                (item.order, item.content)
             })
             .collect();
         taken.sort_unstable_by_key(|(order, _)| *order);

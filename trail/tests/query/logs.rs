@@ -206,7 +206,7 @@ fn texts_are_found_in_either_half_of_a_row() {
         });
         let line = String::from_utf8_lossy(line.unwrap()).into_owned();
         let at = line.find("hmac-sha256:").unwrap();
-        line[at..at + 76].as_bytes().to_vec()
+        line.as_bytes()[at..at + 76].to_vec()
     };
     let found = text(&log, "secret/data/3");
     let filter = Filter::all().containing([found.clone(), b"hmac-sha256:none".to_vec()]);

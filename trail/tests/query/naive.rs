@@ -113,7 +113,7 @@ impl Both {
             Ask::Term { field: "path", sign: "=", value } => self.is_path(value),
             Ask::Term { field: "path", sign: "!=", value } => !self.is_path(value),
             Ask::Term { field: "time", sign, value } => {
-                compare(self.time(), sign, Time::parse(value).unwrap())
+                compare(&self.time(), sign, &Time::parse(value).unwrap())
             }
             Ask::Term { field, sign, value } => {
                 let texts = self.texts(field);
@@ -123,11 +123,11 @@ impl Both {
                     sign => match *field {
                         "status" | "version" => {
                             let value: i64 = value.parse().unwrap();
-                            texts.iter().any(|text| compare(text.parse().unwrap(), sign, value))
+                            texts.iter().any(|text| compare(&text.parse().unwrap(), sign, &value))
                         }
                         "duration" => {
                             let value = value.strip_suffix("ms").unwrap().parse::<i64>().unwrap() * 1_000_000;
-                            texts.iter().any(|text| compare(text.parse().unwrap(), sign, value))
+                            texts.iter().any(|text| compare(&text.parse().unwrap(), sign, &value))
                         }
                         _ => texts.iter().any(|text| compare(text.as_str(), sign, value.as_str())),
                     },
@@ -137,7 +137,7 @@ impl Both {
     }
 }
 
-fn compare<T: PartialOrd>(one: T, sign: &str, other: T) -> bool {
+fn compare<T: PartialOrd + ?Sized>(one: &T, sign: &str, other: &T) -> bool {
     match sign {
         "<" => one < other,
         "<=" => one <= other,

@@ -184,10 +184,10 @@ impl<'t> Parser<'t> {
         let is_path =
             keys.len() > 1 || keys.first().is_some_and(|key| key == "duration_ns" || key == "forwarded");
         if is_path && keys.first().is_some_and(|root| ROOTS.contains(&root.as_str())) {
-            return match keys.iter().any(String::is_empty) {
-                true => Err(self.error_at(start, format!("{name:?} has an empty part"))),
-                false => Ok(Target::Keys(keys)),
-            };
+            if keys.iter().any(String::is_empty) {
+                return Err(self.error_at(start, format!("{name:?} has an empty part")));
+            }
+            return Ok(Target::Keys(keys));
         }
         let mut error = self.error_at(start, format!("unknown field {name:?}"));
         error.near = Field::near(name);

@@ -63,7 +63,7 @@ fn compare(
             Some(length) => {
                 Ok(Test::Compare(comparison, i128::try_from(length.as_nanos()).unwrap_or(i128::MAX)))
             }
-            None => Err(format!("{value:?} is not a duration; give one such as 200ms, 1.5s, 2m",)),
+            None => Err(format!("{value:?} is not a duration; give one such as 200ms, 1.5s, 2m")),
         },
         FieldKind::Time => match context.time(value) {
             Ok(time) => Ok(Test::Compare(comparison, time.unix_nanos())),
