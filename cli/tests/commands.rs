@@ -18,6 +18,7 @@ mod commands {
     mod cluster;
     mod compatibility;
     mod completion;
+    mod find_secret;
     mod generic;
     mod grammar;
     mod help;
@@ -25,6 +26,7 @@ mod commands {
     mod kv;
     mod lease;
     mod log;
+    mod log_report;
     mod login;
     mod operator;
     mod policy;

@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod logs;
 mod opening;
+mod query_sources;
 pub(crate) mod repair;
 mod salts;
 mod stored;
@@ -23,6 +24,7 @@ use onrecord_audit::device::{OptionError, check_prefix};
 use onrecord_audit::{Broker, DeviceKinds};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
+use onrecord_seal::age::AgeError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
 use onrecord_value::printable::{Invisible, find_invisible};
@@ -111,6 +113,9 @@ pub enum DevicesError {
     /// There is no randomness to make a salt of.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// The salts could not be sealed to the key that was given.
+    #[error("\"recipient\": {0}")]
+    Seal(#[from] AgeError),
     /// The system has no thread to open the device in.
     #[error("internal error")]
     NoThread,

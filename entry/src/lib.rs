@@ -27,6 +27,7 @@ mod patch;
 mod redact;
 pub mod register;
 mod salt;
+pub mod salt_export;
 mod seq_set;
 
 pub use onrecord_value as value;

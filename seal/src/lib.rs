@@ -11,7 +11,10 @@
 //! the unseal key, the keyring under the root key, and every value under the active term of the keyring,
 //! each in the same [`envelope`] and bound to its storage key as associated data. Rotation adds a term
 //! ([`keyring`]); older terms still open what they sealed.
+//!
+//! What leaves the server sealed for a person, such as exported salts, is a file in a published format ([`age`]).
 
+pub mod age;
 pub mod collect;
 pub mod config;
 pub mod entropy;

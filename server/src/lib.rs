@@ -42,6 +42,7 @@ pub use onrecord_storage::backend::CheckStatus;
 pub use onrecord_storage::embedded::restore::{Restored, Step as RestoreStep};
 pub use onrecord_storage::snapshot::SnapshotInfo;
 pub use options::{Dev, Options};
+pub use process::forbid_core_dumps;
 pub use repair::AuditRepair;
 pub use run::run;
 pub use snapshot::{StoragePlace, inspect_snapshot, restore_snapshot};

@@ -37,6 +37,7 @@ pub mod query;
 mod report;
 mod safe_json;
 mod seen_seqs;
+mod siblings;
 mod torn;
 mod union;
 pub mod verify;
@@ -47,3 +48,4 @@ pub use report::{
     BootReport, DeviceReport, EntryNumber, Judge, LinePosition, Misplaced, OutOfOrder, RangeSample, Report,
     Sample, SourceReport, TornLine, Unanswered, UnionReport,
 };
+pub use siblings::files_of_log;

@@ -33,6 +33,7 @@ mod kv;
 mod leaf;
 mod needles;
 mod pieces;
+mod places;
 mod read;
 mod row;
 mod scan;
@@ -41,6 +42,7 @@ mod summary;
 mod times;
 mod waiting;
 
+use std::num::NonZero;
 use std::ops::ControlFlow;
 
 use onrecord_value::Time;
@@ -51,6 +53,7 @@ use crate::input::Input;
 pub use field::{Field, FieldInfo, FieldKind};
 pub use filter::{Filter, FilterError};
 pub use kv::typed_path;
+pub use places::{Place, places};
 pub use row::{At, Position, Row};
 pub use summary::{DamagedSource, Gap, Summary};
 pub use times::{TimeContext, TimeTextError, Zone};
@@ -68,6 +71,8 @@ pub struct Query {
     pub own_questions: bool,
     /// Whether rows have their lines.
     pub keep_lines: bool,
+    /// How many threads read lines; without it one for each core.
+    pub threads: Option<NonZero<usize>>,
 }
 
 impl Query {

@@ -4,11 +4,16 @@
 pub(crate) mod drill;
 mod evidence;
 pub(crate) mod explain;
+pub(crate) mod passphrase;
 pub(crate) mod preview;
 pub(crate) mod reopen;
 pub(crate) mod rotate_key;
 pub(crate) mod salts;
+mod salts_export;
 pub(crate) mod status;
+
+use std::fs::File;
+use std::io::{self, Read as _};
 
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly, explained,
@@ -225,7 +230,7 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 }
 
 /// Standard input without the newline that an editor or `echo` puts at its end.
-fn read_input(session: &mut Session<'_>) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn read_input(session: &mut Session<'_>) -> Result<Zeroizing<String>, Failure> {
     let mut text = session
         .process
         .read_stdin()
@@ -235,6 +240,17 @@ fn read_input(session: &mut Session<'_>) -> Result<Zeroizing<String>, Failure> {
         if text.ends_with(end) {
             text.pop();
         }
+    }
+    Ok(text)
+}
+
+/// A small file that may hold a secret.
+pub(crate) fn read_limited(name: &str, most: u64) -> io::Result<Zeroizing<String>> {
+    let file = File::open(name)?;
+    let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+    let read = file.take(most + 1).read_to_string(&mut text)?;
+    if read as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")));
     }
     Ok(text)
 }

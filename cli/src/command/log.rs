@@ -7,6 +7,7 @@ pub(crate) mod denied;
 mod device_files;
 mod entry_object;
 pub(crate) mod export;
+pub(crate) mod find_secret;
 mod findings;
 pub(crate) mod follow;
 mod groups;

@@ -27,6 +27,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     lease::COMMANDS,
     &[log::COMMAND],
     log::ANSWERS,
+    &[log::find_secret::COMMAND],
     &[log::verify::COMMAND],
     &[log::prove::COMMAND],
     &[log::anchor::COMMAND],

@@ -119,6 +119,13 @@ impl Client {
         Ok(salts)
     }
 
+    /// All salts, sealed to an age public key: a file in the age format, and how many salts it holds.
+    pub async fn audit_salts_export(&self, recipient: &str) -> Result<(String, i64), Error> {
+        let data = self.put("sys/audit-salts/export", object! { "recipient" => recipient }).await?.data()?;
+        let count = data.get("salts").and_then(Value::as_i64).unwrap_or_default();
+        Ok((data.str("file").ok_or(AnswerError::Field("file"))?.to_owned(), count))
+    }
+
     /// Gives the device at a path a new salt. Returns the ids of the new and of the retired one.
     pub async fn audit_rotate_salt(&self, path: &str) -> Result<(String, String), Error> {
         let data = self.put(format!("sys/audit-rotate-salt/{path}"), Object::new()).await?.data()?;

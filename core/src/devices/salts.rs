@@ -1,17 +1,28 @@
-//! Salts, of enabled devices and of those that are gone: listed, asked for a hash, replaced (I8). A salt is never removed,
-//! so that every old log can still be searched.
-//! Never in it: a salt's text on its way out; all that leaves is an id or a hash.
+//! Salts, of enabled devices and of those that are gone: listed, asked for a hash, exported, replaced (I8). A salt is never
+//! removed, so that every old log can still be searched.
+//! Never in it: a salt's text on its way out; all that leaves is an id, a hash, or an export that is sealed.
 
 use std::sync::Arc;
 
 use onrecord_audit::Broker;
+use onrecord_entry::salt_export::SaltExport;
 use onrecord_entry::{Salt, SaltId};
+use onrecord_seal::age::{self, Recipient};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
 use super::opening::{formatter, new_salt};
 use super::stored::{self, KeptSalt};
 use super::{Device, Devices, DevicesError, Table, with_slash};
+
+/// Exported salts.
+#[derive(Debug)]
+pub struct SealedSalts {
+    /// How many there are.
+    pub count: usize,
+    /// A file in the age format.
+    pub file: String,
+}
 
 /// What a change of salt has done.
 #[derive(Debug)]
@@ -36,6 +47,21 @@ impl Devices {
     pub async fn hash_by_id(&self, id: SaltId, text: &str) -> Result<Option<String>, DevicesError> {
         let salts = stored::salts(&self.view).await?;
         Ok(salts.iter().find(|salt| salt.id == id).map(|salt| salt.hash(text)))
+    }
+
+    /// All salts there ever were, sealed to a public key, and how many they are.
+    pub async fn export_salts(
+        &self,
+        server: String,
+        recipient: &Recipient,
+        now: Time,
+    ) -> Result<SealedSalts, DevicesError> {
+        let mut salts = stored::with_texts(&self.view).await?;
+        salts.sort_by(|one, other| (one.from, &one.path, one.to).cmp(&(other.from, &other.path, other.to)));
+        let count = salts.len();
+        let export = SaltExport { server, exported: now, salts };
+        let sealed = age::seal_to(recipient, &export.to_text(), &*self.host.entropy);
+        Ok(SealedSalts { count, file: sealed? })
     }
 
     /// Gives the device at a path a new salt, and keeps the old one; `None` if none is enabled there. Entries before it

@@ -2,6 +2,7 @@
 //! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
+use onrecord_entry::salt_export::ExportedSalt;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{Batch, StoreError, View};
 use onrecord_value::Time;
@@ -27,9 +28,10 @@ pub struct KeptSalt {
 }
 
 impl KeptSalt {
-    fn new(text: &str, path: String, kind: String, from: Time, to: Option<Time>) -> Self {
-        let salt = Salt::new(text);
-        Self { id: salt.id(), path, kind, from, to, salt }
+    fn of(exported: ExportedSalt) -> Self {
+        let salt = exported.salt();
+        let ExportedSalt { id, path, kind, from, to, .. } = exported;
+        Self { id, path, kind, from, to, salt }
     }
 
     /// The hash of a text, as lines of its time show it.
@@ -89,9 +91,14 @@ pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<Str
 }
 
 pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
+    Ok(with_texts(view).await?.into_iter().map(KeptSalt::of).collect())
+}
+
+/// All salts with their texts.
+pub(super) async fn with_texts(view: &View) -> Result<Vec<ExportedSalt>, StoreError> {
     let mut found = Vec::new();
     for (device, text) in all(view).await? {
-        found.push(KeptSalt::new(&text, device.path, device.kind, device.salt_since, None));
+        found.push(ExportedSalt::new(text, device.path, device.kind, device.salt_since, None));
     }
     for uuid in view.list("retired/").await? {
         let key = format!("retired/{uuid}");
@@ -99,7 +106,7 @@ pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
         let text = salt(view, &uuid).await?.ok_or_else(|| view.missing(&format!("salt/{uuid}")))?;
         let record = Retired::decode(record.expose(), ()).ok_or_else(|| view.unreadable(&key))?;
         let (from, to) = (record.from.unwrap_or(Time::UNIX_EPOCH), record.to.or(Some(Time::UNIX_EPOCH)));
-        found.push(KeptSalt::new(&text, record.path, record.kind, from, to));
+        found.push(ExportedSalt::new(text, record.path, record.kind, from, to));
     }
     Ok(found)
 }

@@ -3,6 +3,8 @@
 
 mod audit;
 mod audit_log;
+mod audit_query;
+mod audit_salts;
 mod audit_status;
 mod ceremony;
 mod cors;
@@ -94,6 +96,8 @@ fn answered_elsewhere<'a>(_: &'a Sys, _: &'a Unsealed, _: &'a Call<'a>) -> Handl
 const LISTS: &[&[Path<Sys>]] = &[
     Sys::OWN_PATHS,
     audit_log::PATHS,
+    audit_query::PATHS,
+    audit_salts::PATHS,
     rekey::PATHS,
     rekey::ROTATE_PATHS,
     generate_root::PATHS,
@@ -170,13 +174,6 @@ impl Sys {
         injected("audit-hash/{*path}", "Hash a text as the lines of an audit device hash it.")
             .description("Takes `input`.")
             .write(|_, unsealed, call| Handled::ready(audit::hash(unsealed, call))),
-        sudo("audit-salts", "List the salts of audit devices, in use and retired.")
-            .read(|_, unsealed, _| Handled::pending(audit::list_salts(unsealed))),
-        Path::new("audit-salts/{id}/hash", "Hash a text under a salt.")
-            .description("Takes `input`.")
-            .write(|_, unsealed, call| Handled::pending(audit::hash_by_salt(unsealed, call))),
-        sudo("audit-rotate-salt/{*path}", "Give an audit device a new salt.")
-            .write(|_, unsealed, call| Handled::pending(audit::rotate_salt(unsealed, call))),
         sudo("audit-preview", "Show what each audit device would write for a request.")
             .description("Takes `method`, `path` and `data` of the request. Nothing is done.")
             .role(Role::Preview)

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use onrecord_audit::Rules;
+use onrecord_audit::entry::salt_export::SaltExport;
 use onrecord_core::Settings;
+use onrecord_seal::OsEntropy;
+use onrecord_seal::age::{self, Identity};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
@@ -151,6 +154,78 @@ async fn an_unknown_salt_hashes_nothing_and_the_list_needs_sudo() {
     assert_eq!(said.error(), "the \"input\" parameter is empty");
     let said = world.root("POST", "sys/audit-rotate-salt/nothing", None).await;
     assert_eq!((said.status, said.error()), (400, "unknown audit backend \"nothing/\""));
+}
+
+#[tokio::test]
+async fn an_export_has_every_salt_sealed_to_its_recipient_and_is_on_record_without_one() {
+    let folder = TempDir::new().unwrap();
+    let (old, file, raw) =
+        (folder.path().join("old.log"), folder.path().join("a.log"), folder.path().join("raw.log"));
+    let world = TestServer::new().await;
+    enable(&world, "old", &old, json!({})).await;
+    enable(&world, "file", &file, json!({})).await;
+    enable(&world, "raw", &raw, json!({"log_raw": "true"})).await;
+    assert_eq!(world.root("DELETE", "sys/audit/old", None).await.status, 204);
+    assert_eq!(world.root("POST", "sys/audit-rotate-salt/file", None).await.status, 200);
+    let identity = Identity::generate(&OsEntropy::new()).unwrap();
+    let body = json!({"recipient": identity.recipient().to_string()});
+    let said = world.root("POST", "sys/audit-salts/export", Some(body)).await;
+    assert_eq!((said.status, &said.body["data"]["salts"]), (200, &json!(4)), "{}", said.text);
+    let sealed = said.body["data"]["file"].as_str().unwrap();
+    let opened = age::open(&identity, sealed).unwrap();
+    let export = SaltExport::parse(opened.expose()).unwrap();
+    let listed = salts(&world).await;
+    let ids: Vec<String> = export.salts.iter().map(|salt| salt.id.to_string()).collect();
+    assert_eq!(ids, listed.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>());
+    for (salt, (id, known)) in export.salts.iter().zip(&listed) {
+        assert_eq!(salt.salt().hash(NEEDLE.as_bytes()), hash_by_id(&world, id).await);
+        assert_eq!((&json!(salt.path), salt.to.is_none()), (&known["path"], known["live"] == true));
+    }
+    let opened: Value = serde_json::from_slice(opened.expose()).unwrap();
+    for log in [&old, &file, &raw].map(|log| std::fs::read_to_string(log).unwrap()) {
+        for salt in opened["salts"].as_array().unwrap() {
+            assert!(!log.contains(salt["salt"].as_str().unwrap()));
+        }
+    }
+    let log = std::fs::read_to_string(&file).unwrap();
+    let entries: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let exports = entries.iter().filter(|entry| entry["request"]["path"] == "sys/audit-salts/export");
+    assert_eq!(
+        exports.map(|entry| entry["type"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["request", "response"]
+    );
+}
+
+#[tokio::test]
+async fn salts_leave_the_server_sealed_to_a_valid_key_alone() {
+    let world = TestServer::new().await;
+    let export = async |body| {
+        let said = world.root("POST", "sys/audit-salts/export", Some(body)).await;
+        (said.status, said.error().to_owned())
+    };
+    let (status, error) = export(json!({})).await;
+    assert_eq!(status, 400);
+    assert!(error.contains("\"recipient\" is missing") && error.contains("audit salts -export"), "{error}");
+    let (status, error) = export(json!({"recipient": "age1qqq"})).await;
+    assert_eq!(
+        (status, error.as_str()),
+        (400, "\"recipient\": it is not an age public key (age1 and 58 letters and digits)")
+    );
+    let said = world
+        .root(
+            "POST",
+            "sys/policies/acl/salts",
+            Some(json!({"policy":
+        "path \"sys/audit-salts/export\" { capabilities = [\"create\", \"update\"] }"})),
+        )
+        .await;
+    assert_eq!(said.status, 204);
+    let made = world.root("POST", "auth/token/create", Some(json!({"policies": ["salts"]}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap();
+    let recipient = Identity::generate(&OsEntropy::new()).unwrap().recipient().to_string();
+    let asked = ask("POST", "sys/audit-salts/export").token(token).json(&json!({"recipient": recipient}));
+    let said = world.send(asked).await;
+    assert_eq!(said.status, 403, "a policy without sudo");
 }
 
 fn lines(said: &Reply, path: &str) -> (Value, Value) {

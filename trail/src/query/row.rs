@@ -242,6 +242,7 @@ impl Row {
         let Some(path) = self.str(Leaf::Path) else { return false };
         let Some(rest) = path.strip_prefix("sys/audit") else { return false };
         rest.starts_with("-hash/")
+            || rest.starts_with("-salts")
             || rest.starts_with("-query")
             || rest.starts_with("-salts")
             || rest

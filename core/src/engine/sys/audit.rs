@@ -1,5 +1,5 @@
 //! `sys/audit` and what goes with it: devices enabled, disabled, made to fail for a while and opened again; texts hashed
-//! as their lines hash them, salts, and the request headers that are recorded.
+//! as their lines hash them, and the request headers that are recorded.
 //! Never in it: the tables of devices (`devices`) and headers (`crate::audited_headers`), or what a device does.
 
 use std::borrow::Cow;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use onrecord_audit::broker::{DrillError, Why};
 use onrecord_audit::device::{DRILL_MAX, Drill};
-use onrecord_entry::SaltId;
+use onrecord_seal::age::AgeError;
 use onrecord_storage::BarrierError;
 use onrecord_value::{Object, Value, object, quote};
 
 use crate::audit_errors::WARN_UNKNOWN_OPTION;
 use crate::blocking_task::BlockingTask;
-use crate::devices::{self, Device, DevicesError, KeptSalt};
+use crate::devices::{self, Device, DevicesError};
 use crate::engine::{Call, Unsealed, fields};
 use crate::names::{check_description, check_name};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply, Warning};
@@ -69,13 +69,13 @@ fn shown(device: &Device) -> Object {
     }
 }
 
-fn refused(error: DevicesError) -> Refusal {
+pub(super) fn refused(error: DevicesError) -> Refusal {
     match error {
         DevicesError::Storage(error) => {
             tracing::error!(%error, "enable audit mount failed: the audit table could not be stored");
             Refusal { text: Some("failed to update audit table".to_owned()), ..Refusal::internal() }
         }
-        DevicesError::Entropy(_) | DevicesError::NoThread => {
+        DevicesError::Entropy(_) | DevicesError::NoThread | DevicesError::Seal(AgeError::Library) => {
             tracing::error!(%error, "enable audit mount failed");
             Refusal::internal()
         }
@@ -117,53 +117,18 @@ pub(super) fn hash(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusa
     devices::hash(&unsealed.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
-fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
     let input = fields::text(call.data, "input")?.unwrap_or_default();
     if input.is_empty() { Err(Refusal::bad_request("the \"input\" parameter is empty")) } else { Ok(input) }
 }
 
-fn hashed(call: &Call<'_>, hash: String) -> Reply {
+pub(super) fn hashed(call: &Call<'_>, hash: String) -> Reply {
     fields::answer(object! { "hash" => hash }, call.data, &["input"])
 }
 
-fn unknown(path: &str) -> Refusal {
+pub(super) fn unknown(path: &str) -> Refusal {
     let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
     Refusal::bad_request(format!("unknown audit backend {}", quote::quote(&path)))
-}
-
-pub(super) async fn list_salts(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
-    let salts = unsealed.devices.salts().await.map_err(refused)?;
-    Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown_salt(salt))).collect()))
-}
-
-fn shown_salt(salt: &KeptSalt) -> Object {
-    object! {
-        "from" => salt.from,
-        "live" => salt.to.is_none(),
-        "path" => salt.path.as_str(),
-        "to" => salt.to,
-        "type" => salt.kind.as_str(),
-    }
-}
-
-pub(super) async fn hash_by_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let input = input(call)?;
-    let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
-    let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
-    let hash = unsealed.devices.hash_by_id(id, &input).await.map_err(refused)?;
-    hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
-}
-
-pub(super) async fn rotate_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let path = call.captured.trim_matches('/');
-    let now = unsealed.machine_clock.now();
-    let rotated = unsealed.devices.rotate_salt(&unsealed.broker, path, now).await.map_err(refused)?;
-    let rotated = rotated.ok_or_else(|| unknown(path))?;
-    Ok(Outcome::data(object! {
-        "path" => rotated.path,
-        "retired" => rotated.retired.to_string(),
-        "salt" => rotated.salt.to_string(),
-    }))
 }
 
 /// Begins when the answer leaves, so that its own response entry never waits for the device that it makes hang.

@@ -1,0 +1,189 @@
+//! The rows in which the text occurs, and those in which it could be without being found.
+//! Never in it: the text, where a cell would show it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use onrecord_trail::query::{Field, Place, Position, Row, Zone, places};
+
+use super::super::row_cells::{HASH_SHOWN, short};
+use super::forms::{Form, escaped};
+use super::hashes::Hashes;
+use crate::printer::sheet::{Cell, Sheet};
+
+/// A shorter text is in most lines by chance.
+const CLEAR_MIN: usize = 5;
+/// What a line has whose data was replaced by a digest, in both formats.
+const OVER_LIMIT: &[u8] = b"data_over_limit";
+/// What a line has that its device shortened, in both formats.
+const ELIDED: [&[u8]; 2] = [b"\"elided\":{\"bytes\":", b"<json:object name=\"elided\">"];
+
+/// What was found, and what could not be.
+pub(super) struct Hits<'f> {
+    forms: &'f [Form],
+    hashes: &'f Hashes,
+    zone: Zone,
+    /// So many rows are kept; all are counted.
+    most: u64,
+    sheet: Sheet,
+    found: u64,
+    in_clear: u64,
+    digests: u64,
+    elided: u64,
+}
+
+impl<'f> Hits<'f> {
+    pub(super) fn new(forms: &'f [Form], hashes: &'f Hashes, zone: Zone, most: u64) -> Self {
+        let sheet = Sheet::new([
+            ("time", "Time"),
+            ("who", "Who"),
+            ("op", "Operation"),
+            ("path", "Path"),
+            ("fields", "In field"),
+            ("form", "Form"),
+            ("status", "Status"),
+            ("ip", "Address"),
+            ("token", "Token"),
+            ("entity", ""),
+            ("device", "Device"),
+            ("id", ""),
+            ("at", "Line"),
+        ]);
+        Self { forms, hashes, zone, most, sheet, found: 0, in_clear: 0, digests: 0, elided: 0 }
+    }
+
+    /// The bytes of which a line must have some.
+    pub(super) fn needles(&self) -> Vec<Vec<u8>> {
+        let hashes = self.hashes.list.iter().map(|hash| hash.text.clone().into_bytes());
+        let marks = ELIDED.iter().chain([&OVER_LIMIT]).map(|mark| mark.to_vec());
+        hashes.chain(marks).chain(self.clear().into_iter().flat_map(escaped)).collect()
+    }
+
+    /// The text itself, if it is long enough to mean something.
+    fn clear(&self) -> Option<&'f str> {
+        self.forms.first().map(|form| form.text.as_str()).filter(|text| text.len() >= CLEAR_MIN)
+    }
+
+    pub(super) fn searches_clear(&self) -> bool {
+        self.clear().is_some()
+    }
+
+    pub(super) fn found(&self) -> u64 {
+        self.found
+    }
+
+    pub(super) fn in_clear(&self) -> u64 {
+        self.in_clear
+    }
+
+    pub(super) fn digests(&self) -> u64 {
+        self.digests
+    }
+
+    pub(super) fn elided(&self) -> u64 {
+        self.elided
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.found > self.sheet.rows.len() as u64
+    }
+
+    pub(super) fn sheet(self) -> Sheet {
+        let mut sheet = self.sheet;
+        sheet
+            .rows
+            .sort_by_cached_key(|row| row.first().and_then(|cell| cell.value.as_str().map(str::to_owned)));
+        sheet
+    }
+
+    /// Takes a row.
+    pub(super) fn row(&mut self, row: &Row) -> ControlFlow<()> {
+        let lines = [row.request_line(), row.response_line()];
+        let mut texts: Vec<&str> = self.hashes.list.iter().map(|hash| hash.text.as_str()).collect();
+        texts.extend(self.clear());
+        let mut found: BTreeSet<Place> = BTreeSet::new();
+        for line in lines.into_iter().flatten() {
+            found.extend(places(line, &texts));
+        }
+        if found.is_empty() {
+            let has = |mark: &[u8]| {
+                lines.into_iter().flatten().any(|line| memchr::memmem::find(line, mark).is_some())
+            };
+            self.elided += u64::from(ELIDED.into_iter().any(has));
+            self.digests += u64::from(has(OVER_LIMIT));
+            return ControlFlow::Continue(());
+        }
+        self.found += 1;
+        self.in_clear += u64::from(found.iter().any(|place| self.hashes.list.get(place.text).is_none()));
+        if (self.sheet.rows.len() as u64) < self.most {
+            let cells = self.cells(row, &found);
+            self.sheet.rows.push(cells);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn cells(&self, row: &Row, found: &BTreeSet<Place>) -> Vec<Cell> {
+        let mut fields: Vec<String> = Vec::new();
+        let mut forms: Vec<&str> = Vec::new();
+        let mut devices: Vec<String> = Vec::new();
+        for place in found {
+            let name = if place.in_key { format!("{} (its name)", place.path) } else { place.path.clone() };
+            let hash = self.hashes.list.get(place.text);
+            let form =
+                hash.map_or("in the clear", |hash| self.forms.get(hash.form).map_or("", |form| form.name));
+            push_new(&mut fields, name);
+            push_new(&mut forms, form);
+            if let Some(device) = hash.map(|hash| hash.device.clone()).filter(|device| !device.is_empty()) {
+                push_new(&mut devices, device);
+            }
+        }
+        devices.extend(row.text(Field::Device).filter(|_| devices.is_empty()).map(|id| id.into_owned()));
+        let at = [&row.at().request, &row.at().response];
+        let at: Vec<String> = at.into_iter().flatten().map(position).collect();
+        let text = |field: Field| self.masked(row.text(field).unwrap_or_default().as_ref());
+        let token = text(Field::Token);
+        let shown_token = if token.starts_with("hmac-sha256:") {
+            short(&token)
+        } else {
+            token.chars().take(HASH_SHOWN).collect()
+        };
+        vec![
+            Cell::new(&self.zone.show(row.time(), 3), row.time().to_string()),
+            Cell::text(&text(Field::Who)),
+            Cell::text(&text(Field::Operation)),
+            Cell::text(&text(Field::Path)),
+            self.list(&fields),
+            self.list(&forms),
+            Cell::new(&row.text(Field::Status).unwrap_or_default(), row.number(Field::Status)),
+            Cell::text(&text(Field::Address)),
+            Cell::new(&shown_token, token.as_str()),
+            Cell::maybe(Some(text(Field::Entity).as_str()).filter(|entity| !entity.is_empty())),
+            self.list(&devices),
+            Cell::text(&text(Field::Id)),
+            self.list(&at),
+        ]
+    }
+
+    fn list<T: AsRef<str>>(&self, items: &[T]) -> Cell {
+        let items: Vec<String> = items.iter().map(|item| self.masked(item.as_ref())).collect();
+        Cell::new(&items.join(", "), items.iter().map(String::as_str).collect::<onrecord_value::Value>())
+    }
+
+    /// A text of the log without the one that is searched for, which a clear field may hold.
+    fn masked(&self, text: &str) -> String {
+        match self.clear() {
+            Some(clear) => text.replace(clear, "[the text]"),
+            None => text.to_owned(),
+        }
+    }
+}
+
+fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+fn position(position: &Position) -> String {
+    format!("{}:{}", position.source, position.line)
+}
