@@ -8,6 +8,8 @@
 )]
 
 mod commands {
+    mod answers;
+    mod answers_jq;
     mod audit;
     mod audit_status;
     mod auth;

@@ -124,7 +124,8 @@ fn an_exported_file_is_opened_by_the_tool_age() {
     }
     fs::write(shell.home().join("passphrase"), PASSPHRASE).expect("a file");
     shell.does("onrecord audit salts -export -out=salts.age -passphrase-file=passphrase");
-    shell.types("age -d -o opened.json salts.age", &[("passphrase", PASSPHRASE)]).exits(0);
+    let opened = shell.types("age -d -o opened.json salts.age", &[("passphrase", PASSPHRASE)]);
+    assert_eq!(opened.code, Some(0), "{opened:?}");
     let opened = fs::read_to_string(shell.home().join("opened.json")).expect("the opened file");
     let opened: Value = serde_json::from_str(&opened).expect("JSON");
     assert_eq!(

@@ -17,10 +17,19 @@ fn the_page_of_a_day_has_no_finding_of_a_validator_and_of_axe() {
     let day = Day::new();
     let (earlier, page) = (day.path("earlier.json"), day.path("page.html"));
     let compare = format!("-compare={earlier}");
-    day.onrecord(&["log", "report", "-format=json", "-until=2026-11-24T12:00:00Z", &format!("-out={earlier}"), &day.log]);
+    day.onrecord(&[
+        "log",
+        "report",
+        "-format=json",
+        "-until=2026-11-24T12:00:00Z",
+        &format!("-out={earlier}"),
+        &day.log,
+    ]);
     day.onrecord(&["log", "report", "-tz=UTC", &compare, &format!("-out={page}"), &day.log]);
     let check = clients("page/check.mjs");
-    let text = succeeds(Command::new("node").env("NODE_PATH", tools.join("page/node_modules")).arg(check).arg(&page));
+    let text = succeeds(
+        Command::new("node").env("NODE_PATH", tools.join("page/node_modules")).arg(check).arg(&page),
+    );
     assert!(text.trim_end().ends_with(", 0 findings"), "{text}");
 }
 
@@ -40,7 +49,8 @@ fn exports_are_read_by_other_programs_with_the_same_counts_sums_and_times() {
         day.onrecord(&["log", "export", &format, &out, &day.log]);
     }
     let python = tools.join("exports/bin/python");
-    let text = succeeds(Command::new(python).arg(clients("exports/check.py")).arg(&day.log).arg(day.dir.path()));
+    let text =
+        succeeds(Command::new(python).arg(clients("exports/check.py")).arg(&day.log).arg(day.dir.path()));
     let rows = |text: &str| text.split(' ').next_back().and_then(|count| count.trim().parse::<u64>().ok());
     let counts: Vec<Option<u64>> = text.lines().map(rows).collect();
     assert_eq!(counts.len(), 5, "{text}");
@@ -97,7 +107,8 @@ fn succeeded(output: &Output) -> String {
 /// `ONRECORD_REQUIRE_CLIENTS` is set (in CI) that is a failure.
 fn installed(needed: &str) -> Option<PathBuf> {
     let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let at = std::env::var_os("ONRECORD_CLIENTS").map_or_else(|| home.join(".cache/onrecord/clients"), PathBuf::from);
+    let at = std::env::var_os("ONRECORD_CLIENTS")
+        .map_or_else(|| home.join(".cache/onrecord/clients"), PathBuf::from);
     if at.join(needed).exists() {
         return Some(at);
     }

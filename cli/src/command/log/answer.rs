@@ -13,7 +13,7 @@ use super::question::{Ended, Question};
 use crate::command::{CommandResult, Failure, Session};
 use crate::interrupt::INTERRUPTED;
 use crate::printer::sheet::{Sheet, safe_json, safe_value};
-use crate::printer::{Format, Node, json, yaml};
+use crate::printer::{Format, Node, json, wrap, yaml};
 use crate::session::Verdict;
 
 /// So many gaps are named one by one.
@@ -74,20 +74,25 @@ impl Answer {
     }
 
     fn page(&self, session: &mut Session<'_>) -> Result<(), Failure> {
+        let width = session.process.columns();
+        let fitted = |text: &str| match width {
+            Some(width) => wrap(text, width).join("\n"),
+            None => text.to_owned(),
+        };
         let mut parts = Vec::new();
         if !self.warnings.is_empty() {
-            let lines: Vec<String> = self.warnings.iter().map(|line| format!("! {line}")).collect();
+            let lines: Vec<String> = self.warnings.iter().map(|line| fitted(&format!("! {line}"))).collect();
             parts.push(session.paint(Verdict::Doubtful, &lines.join("\n")));
         }
-        let width = session.process.columns();
         for (_, title, sheet) in self.sheets.iter().filter(|(_, _, sheet)| !sheet.rows.is_empty()) {
             let table = sheet.table(width);
-            parts.push(if title.is_empty() { table } else { format!("{title}\n\n{table}") });
+            parts.push(if title.is_empty() { table } else { format!("{}\n\n{table}", fitted(title)) });
         }
         if !self.hints.is_empty() {
+            // Not broken: they have commands to be copied.
             parts.push(self.hints.join("\n"));
         }
-        parts.push(self.last.clone());
+        parts.push(fitted(&self.last));
         session.print_line(&parts.join("\n\n"))
     }
 

@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onrecord_entry::{EntryType, decode};
 use onrecord_trail::Input;
 use onrecord_trail::query::{Field, Filter, Row, run as run_query};
-use onrecord_value::Object;
 use onrecord_value::printable::printable;
+use onrecord_value::{Object, Value};
 
+use super::entry_object::entry_object;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, question};
 use super::row_cells::{Shown, cells, columns, sheet};
 use super::tail::{Tail, TailEvent};
@@ -157,32 +157,18 @@ struct Joiner {
 
 impl Joiner {
     fn take(&mut self, line: Vec<u8>, now: Instant) {
-        let Ok(decoded) = decode(&line) else {
+        let Some(entry) = entry_object(&line) else {
             self.not_entries += u64::from(!line.iter().all(u8::is_ascii_whitespace));
             return;
         };
-        let entry = decoded.entry();
-        if let Some(gap) = &entry.gap {
-            if gap.missed > 0 {
-                let missed = super::answer::count(gap.missed, "entry", "entries");
-                let reason = printable(gap.reason.as_str());
-                self.warnings.push(format!("Gap: the device missed {missed} ({reason})."));
-            }
+        if self.is_about_the_log(&entry) {
             return;
         }
-        if let Some(refused) = &entry.refused {
-            let count = super::answer::count(refused.count, "refused request has", "refused requests have");
-            self.warnings.push(format!("{count} no entries of their own."));
-            return;
-        }
-        if entry.checkpoint.is_some() || is_probe(decoded.object()) {
-            return;
-        }
-        let id = entry.request.id.as_str().to_owned();
+        let id = entry.object("request").and_then(|request| request.str("id")).unwrap_or_default().to_owned();
         if self.shown.contains_key(&id) {
             return;
         }
-        if entry.entry_type() == EntryType::Response {
+        if entry.str("type") == Some("response") {
             if let Some(request) = self.waiting.remove(&id) {
                 self.push(&request);
             }
@@ -199,6 +185,29 @@ impl Joiner {
             self.since.push_back((now, id.clone()));
             self.waiting.insert(id, line);
         }
+    }
+
+    /// Whether an entry is about the log itself, and no request. What is missing in the log is said.
+    fn is_about_the_log(&mut self, entry: &Object) -> bool {
+        let number =
+            |object: &Object, key: &str| object.get(key).and_then(Value::as_i64).unwrap_or(0).unsigned_abs();
+        if let Some(gap) = entry.object("gap") {
+            let missed = number(gap, "missed");
+            if missed > 0 {
+                let reason = printable(gap.str("reason").unwrap_or_default());
+                let missed = super::answer::count(missed, "entry", "entries");
+                self.warnings.push(format!("Gap: the device missed {missed} ({reason})."));
+            }
+            return true;
+        }
+        if let Some(refused) = entry.object("refused") {
+            let count = number(refused, "count");
+            let count = super::answer::count(count, "refused request has", "refused requests have");
+            self.warnings.push(format!("{count} no entries of their own."));
+            return true;
+        }
+        let path = entry.object("request").and_then(|request| request.str("path"));
+        entry.contains("checkpoint") || path == Some("sys/audit/test")
     }
 
     fn push(&mut self, line: &[u8]) {
@@ -235,10 +244,6 @@ impl Joiner {
     fn take_ready(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.ready)
     }
-}
-
-fn is_probe(entry: &Object) -> bool {
-    entry.object("request").and_then(|request| request.str("path")) == Some("sys/audit/test")
 }
 
 struct Page {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use onrecord_entry::decode;
 use onrecord_trail::query::{Field, Filter, Position, Row};
 use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
 use super::answer::{Answer, count};
+use super::entry_object::entry_object;
 use super::question::{TZ, ask, question};
 use super::unreadable;
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
@@ -120,11 +120,10 @@ fn add(
 fn note(found: &mut BTreeMap<(String, String), Halves>, row: &Row) {
     let text = |field| row.text(field).unwrap_or_default().into_owned();
     let halves = found.entry((text(Field::Id), text(Field::Device))).or_default();
-    let object = |line: &[u8]| decode(line).ok().map(|decoded| decoded.object().clone());
-    if let (Some(at), Some(object)) = (&row.at().request, row.request_line().and_then(object)) {
+    if let (Some(at), Some(object)) = (&row.at().request, row.request_line().and_then(entry_object)) {
         halves.request.get_or_insert((at.clone(), object));
     }
-    if let (Some(at), Some(object)) = (&row.at().response, row.response_line().and_then(object)) {
+    if let (Some(at), Some(object)) = (&row.at().response, row.response_line().and_then(entry_object)) {
         halves.response.get_or_insert((at.clone(), object));
     }
 }
