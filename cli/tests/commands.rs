@@ -25,6 +25,7 @@ mod commands {
     mod kv;
     mod lease;
     mod log;
+    mod log_report;
     mod login;
     mod operator;
     mod policy;

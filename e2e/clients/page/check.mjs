@@ -44,8 +44,9 @@ try {
     const view = `${media} ${width} ${scheme}`;
     await page.setBypassCSP(false);
     await page.setViewport({ width, height: 900 });
-    await page.emulateMediaType(media);
-    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    // Each of the two forgets what the other set.
+    if (media === "print") await page.emulateMediaType("print");
+    else await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
     await page.goto(url);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (wider > 0) findings.push(`${view}: ${wider} px wider than the window`);

@@ -76,7 +76,7 @@ impl ActivityReport {
             group("denied paths", |report| &report.denied_paths),
         ];
         self.comparison = Some(Comparison {
-            covered: other.covered,
+            covered: other.span(),
             made: other.made,
             seconds,
             own_seconds,
@@ -87,10 +87,16 @@ impl ActivityReport {
 
     /// How long the time is that it is about: what was asked for, as far as the logs cover it.
     pub(super) fn seconds(&self) -> i64 {
-        let Some((first, last)) = self.covered else { return 1 };
+        let Some((from, until)) = self.span() else { return 1 };
+        until.0.unix_seconds().saturating_sub(from.0.unix_seconds()).max(1)
+    }
+
+    /// The time that was asked for, as far as the logs cover it.
+    fn span(&self) -> Option<(Stamp, Stamp)> {
+        let (first, last) = self.covered?;
         let from = self.asked.since.map_or(first, |since| since.max(first));
         let until = self.asked.until.map_or(last, |until| until.min(last));
-        until.0.unix_seconds().saturating_sub(from.0.unix_seconds()).max(1)
+        Some((from, until))
     }
 }
 

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_typed_path_means_its_spellings_below_a_kv_mount() {
-        let means = |typed, logged, mount: &'static str, kind: &'static str| {
+        let means = |typed: &str, logged: &str, mount: &'static str, kind: &'static str| {
             means(typed, logged, || (mount.into(), kind.into()))
         };
         for word in ["data", "metadata", "delete", "destroy", "undelete"] {

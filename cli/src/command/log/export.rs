@@ -21,7 +21,8 @@ use crate::interrupt::INTERRUPTED;
 const ABOUT: &str = "Writes the requests of audit logs, each with its answer, in a format of other programs. The logs may be those of \
     this server, of Vault or of OpenBao, plain or compressed, in any order.\n\n\
     csv: a table for spreadsheets. A text that would be a formula begins with an apostrophe.\n\
-    parquet: a folder with a file for each day (UTC), day=2026-11-30/part-0.parquet, for DuckDB, Spark, ClickHouse, Athena.\n\
+    parquet: a folder with a file for each day (UTC), day=2026-11-30/part-0.parquet, for DuckDB, Spark, ClickHouse, Athena: \
+    SELECT who, count(*) FROM 'audit/*/*.parquet' GROUP BY who.\n\
     ecs: JSON lines in the Elastic Common Schema.\n\
     ocsf: JSON lines in the Open Cybersecurity Schema Framework, class API Activity (6003).\n\
     cef: lines in the Common Event Format.\n\
@@ -35,11 +36,6 @@ pub(crate) const COMMAND: Command =
         .about(ABOUT)
         .examples(&[
             ("Tables by day:", "log export -format=parquet -out=audit /var/log/audit.log*"),
-            (
-                "Then, in DuckDB:",
-                "log export -format=parquet -out=audit -filter=denied /var/log/audit.log && duckdb -c \"SELECT who, count(*) FROM \
-                 'audit/*/*.parquet' GROUP BY who\"",
-            ),
             (
                 "Yesterday's refused requests as a table:",
                 "log export -format=csv -since=yesterday -until=today -filter=denied -out=denied.csv /var/log/audit.log*",

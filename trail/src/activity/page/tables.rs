@@ -144,7 +144,7 @@ pub(super) fn changes(html: &mut Html, report: &ActivityReport, clock: &Clock<'_
             .raw(change.kind.words())
             .raw("</td><td>")
             .text(&change.operation)
-            .raw("</td><td><code>");
+            .raw("</td><td class=\"main\"><code>");
         html.path(&change.path).raw("</code></td><td><code>").path(&change.who).raw("</code></td><td><code>");
         html.path(&change.address).raw("</code></td><td>").text(&change.outcome).raw("</td></tr>\n");
     }
@@ -163,7 +163,7 @@ pub(super) fn slowest(html: &mut Html, report: &ActivityReport, clock: &Clock<'_
         time(html, clock, "", slow.at.0);
         html.raw("<td>")
             .text(&slow.operation)
-            .raw("</td><td><code>")
+            .raw("</td><td class=\"main\"><code>")
             .path(&slow.path)
             .raw("</code></td><td><code>");
         html.path(&slow.who)
