@@ -142,7 +142,7 @@ fn half<'a>(
     (written, read): (&'a Object, &'a Object),
 ) -> Entry<'a> {
     let allowed = number % REFUSED_EVERY != 17;
-    let is_write = bits >> 8 & 0xf == 0;
+    let is_write = (bits >> 8).is_multiple_of(16);
     let request = Request {
         id: id.into(),
         operation: Some(if is_write { Operation::Update } else { Operation::Read }),
