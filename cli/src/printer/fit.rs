@@ -1,5 +1,5 @@
-//! Tables of texts that do not control a terminal, as wide as it is: the widest columns are cut, and where that does not do,
-//! each row is a block of lines.
+//! Tables of texts that do not control a terminal, as wide as it is: the widest columns are cut, but those that must stay whole;
+//! where that does not do, each row is a block of lines.
 //! Never in it: what the cells mean.
 
 /// Blanks between columns.
@@ -7,12 +7,13 @@ const BETWEEN: &str = "  ";
 /// A column is not cut below so many characters.
 const LEAST: usize = 8;
 
-/// Rows below their titles. Without a width nothing is cut. An empty cell is `-`.
-pub(crate) fn fit(titles: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
+/// Rows below their titles. Without a width nothing is cut; with one, no cell of the columns that `whole` says. An empty cell is
+/// `-`.
+pub(crate) fn fit(titles: &[&str], whole: &[bool], rows: &[Vec<String>], width: Option<usize>) -> String {
     let natural = widths(titles, rows);
     match width {
         None => lines(titles, rows, &natural),
-        Some(width) => match shrink(titles, natural, width) {
+        Some(width) => match shrink(titles, whole, natural, width) {
             Some(widths) => lines(titles, rows, &widths),
             None => blocks(titles, rows),
         },
@@ -32,7 +33,7 @@ fn widths(titles: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
 }
 
 /// Takes from the widest columns until a line fits, if it can.
-fn shrink(titles: &[&str], mut widths: Vec<usize>, width: usize) -> Option<Vec<usize>> {
+fn shrink(titles: &[&str], whole: &[bool], mut widths: Vec<usize>, width: usize) -> Option<Vec<usize>> {
     let between = BETWEEN.len() * widths.len().saturating_sub(1);
     loop {
         let total = widths.iter().sum::<usize>() + between;
@@ -40,7 +41,9 @@ fn shrink(titles: &[&str], mut widths: Vec<usize>, width: usize) -> Option<Vec<u
             return Some(widths);
         }
         let least = |column: usize| titles.get(column).map_or(0, |title| length(title)).max(LEAST);
-        let shrinkable = widths.iter_mut().enumerate().filter(|(column, width)| **width > least(*column));
+        let is_whole = |column: usize| whole.get(column).copied().unwrap_or(false);
+        let shrinkable = widths.iter_mut().enumerate();
+        let shrinkable = shrinkable.filter(|(column, width)| !is_whole(*column) && **width > least(*column));
         let (_, widest) = shrinkable.max_by_key(|(_, width)| **width)?;
         *widest -= 1;
     }
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn without_a_width_nothing_is_cut() {
-        let text = fit(&["N", "Path", "Who"], &rows(), None);
+        let text = fit(&["N", "Path", "Who"], &[], &rows(), None);
         let expected = "N   Path                          Who\n-   ----                          ---\n\
                         1   secret/data/a/very/long/path  x\n22  -                             y";
         assert_eq!(text, expected);
@@ -99,14 +102,20 @@ mod tests {
 
     #[test]
     fn the_widest_column_is_cut_to_the_width() {
-        let text = fit(&["N", "Path", "Who"], &rows(), Some(24));
+        let text = fit(&["N", "Path", "Who"], &[], &rows(), Some(24));
         assert!(text.lines().all(|line| line.chars().count() <= 24), "{text}");
-        assert!(text.contains("1   secret/data/a/v…  x"), "{text}");
+        assert!(text.contains("1   secret/data/a/…  x"), "{text}");
+    }
+
+    #[test]
+    fn a_column_that_must_stay_whole_is_not_cut() {
+        let text = fit(&["N", "Path", "Who"], &[false, true], &rows(), Some(24));
+        assert!(text.contains("Path  secret/data/a/very/long/path\n"), "{text}");
     }
 
     #[test]
     fn a_width_that_is_too_small_makes_blocks_with_whole_cells() {
-        let text = fit(&["N", "Path", "Who"], &rows(), Some(12));
+        let text = fit(&["N", "Path", "Who"], &[], &rows(), Some(12));
         assert_eq!(text, "N     1\nPath  secret/data/a/very/long/path\nWho   x\n\nN     22\nWho   y");
     }
 }

@@ -39,11 +39,24 @@ impl Cell {
     }
 }
 
+/// Columns whose cells are not cut in tables.
+const WHOLE: [&str; 15] = [
+    "time", "first", "last", "hour", "issued", "revoked", "times", "requests", "refused", "count", "status",
+    "token", "accessor", "id", "ip",
+];
+
 /// A column: its name for programs and its title for people. A column without a title is not in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) title: String,
+}
+
+impl Column {
+    /// Whether a part of its cells says nothing: times, numbers, hashes, ids.
+    fn is_whole(&self) -> bool {
+        WHOLE.contains(&self.name.as_str())
+    }
 }
 
 /// Columns and rows.
@@ -70,7 +83,9 @@ impl Sheet {
         let cells =
             |row: &Vec<Cell>| shown.iter().filter_map(|at| Some(row.get(*at)?.shown.clone())).collect();
         let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
-        fit(&titles, &rows, width)
+        let whole: Vec<bool> =
+            shown.iter().filter_map(|at| Some(self.columns.get(*at)?.is_whole())).collect();
+        fit(&titles, &whole, &rows, width)
     }
 
     /// The rows as objects; a cell without a value is left out.
@@ -100,7 +115,7 @@ impl Sheet {
     }
 
     /// A row as a line of CSV.
-    pub(crate) fn csv_line(&self, row: &[Cell]) -> String {
+    pub(crate) fn csv_line(row: &[Cell]) -> String {
         let cell = |cell: &Cell| match &cell.value {
             Value::Null => String::new(),
             Value::Array(items) => csv(&items.iter().map(plain).collect::<Vec<_>>().join(", ")),
@@ -128,7 +143,8 @@ pub(crate) fn safe_json(text: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                let more = format!("\\u{unit:04x}");
+                safe.push_str(&more);
             }
         }
     }
@@ -167,7 +183,7 @@ mod tests {
         let row = &sheet.rows[0];
         assert_eq!(
             sheet.table(None),
-            "Who                       Times\n---                       -----\n=\\u{1b}[2J\\u{202e}a,\"b  3"
+            "Who                     Times\n---                     -----\n=\\u{1b}[2J\\u{202e}a,\"b  3"
         );
         let line = sheet.json_line(row);
         assert_eq!(
@@ -175,6 +191,6 @@ mod tests {
             "{\"hidden\":\"only for programs\",\"times\":3,\"who\":\"=\\u001b[2J\\u202ea,\\\"b\"}\n"
         );
         assert_eq!(sheet.csv_head(), "who,times,hidden\n");
-        assert_eq!(sheet.csv_line(row), "\"'=\\u{1b}[2J\\u{202e}a,\"\"b\",3,only for programs\n");
+        assert_eq!(Sheet::csv_line(row), "\"'=\\u{1b}[2J\\u{202e}a,\"\"b\",3,only for programs\n");
     }
 }

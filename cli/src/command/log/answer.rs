@@ -101,7 +101,7 @@ impl Answer {
         let csv = session.format == Format::Csv;
         let mut text = if csv { sheet.csv_head() } else { String::new() };
         for row in &sheet.rows {
-            text.push_str(&if csv { sheet.csv_line(row) } else { sheet.json_line(row) });
+            text.push_str(&if csv { Sheet::csv_line(row) } else { sheet.json_line(row) });
         }
         session.print(&text)?;
         self.say_aside(session)
@@ -150,16 +150,18 @@ fn last(question: &Question, summary: &Summary, counted: &str) -> String {
     let own = summary.own_questions_left_out;
     if own > 0 {
         let questions = count(own, "question to the log itself is", "questions to the log itself are");
-        text.push_str(&format!(" {questions} left out (-own-questions shows them)."));
+        let more = format!(" {questions} left out (-own-questions shows them).");
+        text.push_str(&more);
     }
     if let Some((from, to)) = summary.covered {
         let show = |time| question.context.zone.show(time, 0);
-        text.push_str(&format!(
+        let more = format!(
             " The logs are from {} to {}, {}.",
             show(from),
             show(to),
             count(summary.entries, "entry", "entries")
-        ));
+        );
+        text.push_str(&more);
     }
     text
 }

@@ -1,7 +1,7 @@
 //! `log follow`: requests as they are recorded, each with its answer, until Ctrl-C.
 //! Never in it: how a file that grows is read (`tail`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -137,7 +137,8 @@ fn end(session: &mut Session<'_>, page: &Page, joiner: &Joiner, tails: &[Tail]) 
     let too_long: u64 = tails.iter().map(|tail| tail.too_long).sum();
     if joiner.not_entries + too_long > 0 {
         let others = super::answer::count(joiner.not_entries + too_long, "line is", "lines are");
-        text.push_str(&format!("; {others} not an audit entry, or too long"));
+        let more = format!("; {others} not an audit entry, or too long");
+        text.push_str(&more);
     }
     session.note(&format!("{text}."))?;
     Ok(INTERRUPTED)
@@ -149,7 +150,7 @@ struct Joiner {
     waiting: HashMap<String, Vec<u8>>,
     since: VecDeque<(Instant, String)>,
     ready: Vec<u8>,
-    shown: HashMap<String, ()>,
+    shown: HashSet<String>,
     shown_order: VecDeque<String>,
     not_entries: u64,
     warnings: Vec<String>,
@@ -165,7 +166,7 @@ impl Joiner {
             return;
         }
         let id = entry.object("request").and_then(|request| request.str("id")).unwrap_or_default().to_owned();
-        if self.shown.contains_key(&id) {
+        if self.shown.contains(&id) {
             return;
         }
         if entry.str("type") == Some("response") {
@@ -217,7 +218,7 @@ impl Joiner {
 
     /// Of several devices each has the request; it is shown once.
     fn remember(&mut self, id: String) {
-        self.shown.insert(id.clone(), ());
+        self.shown.insert(id.clone());
         self.shown_order.push_back(id);
         if self.shown_order.len() > SHOWN_MAX
             && let Some(oldest) = self.shown_order.pop_front()
@@ -287,7 +288,7 @@ impl Page {
 
     fn line(&self, session: &Session<'_>, verdict: Option<Verdict>, cells: &[Cell]) -> String {
         match session.format {
-            Format::Csv => self.sheet.csv_line(cells),
+            Format::Csv => Sheet::csv_line(cells),
             Format::Jsonl => self.sheet.json_line(cells),
             _ => {
                 let line = plain_line(&self.columns, cells, session.process.columns());

@@ -77,8 +77,18 @@ pub(super) fn who_cells(key: &[String], names: &Names) -> [Cell; 2] {
 
 /// The cells of times: how many requests, and when.
 pub(super) fn times_cells(group: &Group, zone: &Zone) -> [Cell; 3] {
-    let time = |time: onrecord_value::Time| Cell::new(&zone.show(time, 0), time.to_string());
-    [Cell::count(group.times), time(group.first), time(group.last)]
+    let (first, last) = (zone.show(group.first, 0), zone.show(group.last, 0));
+    // On the same day the clock time is enough.
+    let day = |text: &str| text.split_once(' ').map(|(day, _)| day.to_owned());
+    let later = match last.split_once(' ') {
+        Some((_, clock)) if day(&first) == day(&last) => clock,
+        _ => &last,
+    };
+    [
+        Cell::count(group.times),
+        Cell::new(&first, group.first.to_string()),
+        Cell::new(later, group.last.to_string()),
+    ]
 }
 
 /// The cell of the versions that were read or made.

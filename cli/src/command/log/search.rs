@@ -12,6 +12,7 @@ use super::row_cells::{Shown, cells, columns, sheet};
 use super::{limit, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::printer::Format;
+use crate::printer::sheet::Sheet;
 
 /// More rows than these are not held in memory, which tables, JSON and YAML need.
 const HELD_MAX: u64 = 50_000;
@@ -70,14 +71,13 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let columns = columns(invocation.text("fields"), for_people)?;
     let streams = matches!(session.format, Format::Jsonl | Format::Csv);
     let limit = match limit(invocation)? {
-        Some(0) if streams => None,
+        Some(0) | None if streams => None,
         Some(0) => Some(HELD_MAX),
         Some(limit) if !streams && limit > HELD_MAX => {
             return Err(unreadable(format!(
                 "-limit is at most {HELD_MAX} here: use -format=jsonl or csv, which hold no rows"
             )));
         }
-        None if streams => None,
         None => Some(HELD),
         limit => limit,
     };
@@ -133,7 +133,7 @@ fn stream(
         }
         rows += 1;
         let cells = cells(columns, row, &zone);
-        let line = if csv { sheet.csv_line(&cells) } else { sheet.json_line(&cells) };
+        let line = if csv { Sheet::csv_line(&cells) } else { sheet.json_line(&cells) };
         failed = out.write_all(line.as_bytes()).is_err();
         if failed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

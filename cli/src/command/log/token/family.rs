@@ -84,7 +84,7 @@ impl Family {
         (self.by_address, self.by_path) = (Tally::new(), Tally::new());
         for token in &mut self.tokens {
             let (parent, accessor) = (token.parent, token.accessor.take());
-            *token = Token { parent, accessor, ..Token::default() };
+            *token = Token { accessor, parent, ..Token::default() };
         }
     }
 
@@ -205,9 +205,7 @@ impl Family {
         let (time, denied) = (row.time(), row.denied());
         let is_valid = caller.first().is_some_and(Option::is_some);
         let Some(token) = self.tokens.get_mut(at) else { return };
-        if !is_valid {
-            token.tried += 1;
-        } else {
+        if is_valid {
             token.used += 1;
             token.refused += u64::from(denied);
             if token.accessor.is_none() {
@@ -220,6 +218,8 @@ impl Family {
                     row.list(Field::Policy).into_iter().map(std::borrow::Cow::into_owned).collect();
                 token.ttl = row.number(Field::TokenTtl);
             }
+        } else {
+            token.tried += 1;
         }
         token.first = Some(token.first.map_or(time, |first| first.min(time)));
         token.last = Some(token.last.map_or(time, |last| last.max(time)));

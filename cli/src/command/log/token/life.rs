@@ -77,10 +77,12 @@ fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
     }
     let mut used = count(token.used, "time", "times");
     if token.refused > 0 {
-        used.push_str(&format!(", {} of them refused", token.refused));
+        let more = format!(", {} of them refused", token.refused);
+        used.push_str(&more);
     }
     if token.tried > 0 {
-        used.push_str(&format!(", and tried {} when it was not valid", count(token.tried, "time", "times")));
+        let more = format!(", and tried {} when it was not valid", count(token.tried, "time", "times"));
+        used.push_str(&more);
     }
     line("used", &used);
     if token.named > 0 {
@@ -108,13 +110,16 @@ fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
 fn said(event: &Event, zone: &Zone) -> String {
     let mut text = zone.show(event.time, 0);
     if !event.who.is_empty() {
-        text.push_str(&format!(" by {}", event.who));
+        let more = format!(" by {}", event.who);
+        text.push_str(&more);
     }
     if !event.by.is_empty() {
-        text.push_str(&format!(" (token {})", short(&event.by)));
+        let more = format!(" (token {})", short(&event.by));
+        text.push_str(&more);
     }
     if !event.address.is_empty() {
-        text.push_str(&format!(" from {}", event.address));
+        let more = format!(" from {}", event.address);
+        text.push_str(&more);
     }
     text
 }
