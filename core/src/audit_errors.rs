@@ -68,6 +68,8 @@ pub(crate) const WRAPPING_TOKEN: Template = Template::new("wrapping token is not
 /// A key share came too soon after wrong ones.
 pub(crate) const TOO_MANY_WRONG_SHARES: Template =
     Template::new("too many wrong key shares came from this address");
+/// A query of the audit logs came while another one ran.
+pub(crate) const QUERY_RUNNING: Template = Template::new("another query of the audit logs is running");
 /// What the response entry says is done could not be stored: nothing has changed.
 pub(crate) const NOT_STORED: Template =
     Template::new("what the response entry says is done could not be stored; nothing has changed");

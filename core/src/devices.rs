@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod logs;
 mod opening;
+mod query_sources;
 pub(crate) mod repair;
 mod salts;
 mod stored;

@@ -18,7 +18,8 @@ pub trait Spawn: Send + Sync {
     fn spawn(&self, task: Task);
 }
 
-/// What the system says about this process. Asked for metrics and for `sys/host-info`; what is not known is left out.
+/// What the system says about this process, and does for it. Asked for metrics and for `sys/host-info`; what is not known is left
+/// out.
 pub trait Process: Send + Sync {
     /// Resident memory, in bytes.
     fn resident_bytes(&self) -> Option<u64> {
@@ -29,6 +30,9 @@ pub trait Process: Send + Sync {
     fn open_files(&self) -> Option<u64> {
         None
     }
+
+    /// Lets the calling thread, and those that it starts, run only where others leave the processor to it.
+    fn lower_priority(&self) {}
 
     /// Facts of its machine, as `sys/host-info` shows them: `host` with `hostname`, `memory`, `cpu`, …
     fn host_facts(&self) -> Option<Object> {

@@ -44,6 +44,7 @@ pub mod leases;
 mod lifecycle;
 mod lockout;
 mod log_keys;
+mod log_queries;
 mod login;
 mod meters;
 mod names;

@@ -1,5 +1,5 @@
 //! What an operator's endpoints keep of an unsealed server: ceremonies under way and their journal, mounts that were moved,
-//! settings for browsers.
+//! settings for browsers, the query of its logs that runs.
 //! Never in it: endpoints (`engine::sys`).
 
 use std::collections::VecDeque;
@@ -10,6 +10,7 @@ use onrecord_storage::{BarrierError, View};
 use crate::ceremonies::Ceremonies;
 use crate::ceremonies::journal::{Journal, SealedActs};
 use crate::cors::CorsSettings;
+use crate::log_queries::LogQueries;
 
 /// How many moves of mounts are remembered.
 const MOVES_KEPT: usize = 64;
@@ -19,6 +20,7 @@ pub(crate) struct Operations {
     pub(crate) journal: Journal,
     pub(crate) cors: CorsSettings,
     pub(crate) moves: Moves,
+    pub(crate) log_queries: LogQueries,
 }
 
 impl Operations {
@@ -28,6 +30,7 @@ impl Operations {
             journal: Journal::load(core.clone(), sealed).await?,
             cors: CorsSettings::load(core.clone()).await?,
             moves: Moves::default(),
+            log_queries: LogQueries::default(),
         })
     }
 }

@@ -35,15 +35,7 @@ impl Daemon {
     /// Starts a daemon. `None`, after a notice on standard error, if the machine does not have it; where
     /// `ONRECORD_REQUIRE_DAEMONS` is set (in CI) that is a failure.
     pub fn start(kind: Kind) -> Option<Self> {
-        let Some(program) = kind.program() else {
-            let name = kind.name();
-            let notice =
-                format!("NOT TESTED: {name} is not on this machine; .ci/daemons installs what is missing");
-            assert!(std::env::var_os("ONRECORD_REQUIRE_DAEMONS").is_none(), "{notice}");
-            // The macros' text is shown for failed tests only.
-            writeln!(std::io::stderr(), "\n{notice}\n").ok();
-            return None;
-        };
+        let program = require(kind)?;
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("conf"), kind.configuration(dir.path())).expect("its configuration");
         let child = kind.spawn(&program, dir.path());
@@ -103,6 +95,26 @@ impl Daemon {
             _ => UnixDatagram::unbound().is_ok_and(|probe| probe.connect(self.socket()).is_ok()),
         }
     }
+}
+
+/// The program of a daemon. `None`, after a notice on standard error, if the machine does not have it; where
+/// `ONRECORD_REQUIRE_DAEMONS` is set (in CI) that is a failure.
+pub(crate) fn require(kind: Kind) -> Option<PathBuf> {
+    let program = kind.program();
+    if program.is_none() {
+        let name = kind.name();
+        let notice =
+            format!("NOT TESTED: {name} is not on this machine; .ci/daemons installs what is missing");
+        assert!(std::env::var_os("ONRECORD_REQUIRE_DAEMONS").is_none(), "{notice}");
+        // The macros' text is shown for failed tests only.
+        writeln!(std::io::stderr(), "\n{notice}\n").ok();
+    }
+    program
+}
+
+/// Starts a daemon with the file `conf` of a folder, in which it keeps all that it writes.
+pub(crate) fn spawn(kind: Kind, program: &Path, dir: &Path) -> Child {
+    kind.spawn(program, dir)
 }
 
 impl Drop for Daemon {

@@ -5,6 +5,7 @@
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod attacker;
+pub mod collector;
 pub mod daemon;
 pub mod http;
 pub mod load;

@@ -6,9 +6,14 @@ use std::io;
 use onrecord_core::Process;
 use onrecord_value::Object;
 use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setpriority_process, setrlimit,
+};
 
 use crate::host_facts::host_facts;
+
+/// The nice value that has the least of a processor (setpriority(2)).
+const LOWEST: i32 = 19;
 
 /// The figures of this process, from `/proc` (proc(5)).
 pub(crate) struct CurrentProcess;
@@ -25,6 +30,11 @@ impl Process for CurrentProcess {
         let files = std::fs::read_dir("/proc/self/fd").ok()?.count();
         // Reading the folder holds one open.
         u64::try_from(files).ok().map(|files| files.saturating_sub(1))
+    }
+
+    fn lower_priority(&self) {
+        // Linux has a priority for each thread. Where it is refused the work is done all the same.
+        setpriority_process(Some(rustix::thread::gettid()), LOWEST).unwrap_or_default();
     }
 
     fn host_facts(&self) -> Option<Object> {

@@ -1,4 +1,4 @@
-//! The reading side of an audit trail. Its checker finds loss, and [`verify`] finds forgery.
+//! The reading side of an audit trail. Its checker finds loss, [`verify`] finds forgery, and [`query`] finds who did what.
 //!
 //! The checker reads any number of logs of one server, and reports each entry that
 //! is missing in them without being declared by a gap entry.
@@ -37,6 +37,7 @@ pub mod query;
 mod report;
 mod safe_json;
 mod seen_seqs;
+mod siblings;
 mod torn;
 mod union;
 pub mod verify;
@@ -47,3 +48,4 @@ pub use report::{
     BootReport, DeviceReport, EntryNumber, Judge, LinePosition, Misplaced, OutOfOrder, RangeSample, Report,
     Sample, SourceReport, TornLine, Unanswered, UnionReport,
 };
+pub use siblings::files_of_log;

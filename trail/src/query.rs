@@ -42,6 +42,7 @@ mod summary;
 mod times;
 mod waiting;
 
+use std::num::NonZero;
 use std::ops::ControlFlow;
 
 use onrecord_value::Time;
@@ -70,6 +71,8 @@ pub struct Query {
     pub own_questions: bool,
     /// Whether rows have their lines.
     pub keep_lines: bool,
+    /// How many threads read lines; without it one for each core.
+    pub threads: Option<NonZero<usize>>,
 }
 
 impl Query {

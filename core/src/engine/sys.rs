@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_log;
+mod audit_query;
 mod audit_salts;
 mod audit_status;
 mod ceremony;
@@ -95,6 +96,7 @@ fn answered_elsewhere<'a>(_: &'a Sys, _: &'a Unsealed, _: &'a Call<'a>) -> Handl
 const LISTS: &[&[Path<Sys>]] = &[
     Sys::OWN_PATHS,
     audit_log::PATHS,
+    audit_query::PATHS,
     audit_salts::PATHS,
     rekey::PATHS,
     rekey::ROTATE_PATHS,

@@ -12,6 +12,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod audit_query;
 mod auto_seal;
 mod boots;
 mod ceremonies;

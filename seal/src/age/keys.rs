@@ -65,7 +65,7 @@ impl Identity {
     /// The secret that both ends of two key pairs share.
     pub(super) fn agree(&self, other: &[u8; KEY]) -> Result<Zeroizing<Vec<u8>>, AgeError> {
         let other = UnparsedPublicKey::new(&X25519, other);
-        agree(&self.key, &other, AgeError::Form, |secret| Ok(Zeroizing::new(secret.to_vec())))
+        agree(&self.key, other, AgeError::Form, |secret| Ok(Zeroizing::new(secret.to_vec())))
     }
 }
 

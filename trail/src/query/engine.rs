@@ -25,7 +25,8 @@ const SLOW: usize = 32 * 1024;
 pub(super) fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Result<Summary, CheckError> {
     let mut reader = Reader::new(inputs)?;
     let lines = LineReader::new(query);
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let threads = query.threads.map_or_else(cores, NonZero::get);
     let (to_threads, work) = channel::<Chunk>();
     let (done, from_threads) = channel::<Scanned>();
     let work = Mutex::new(work);

@@ -244,6 +244,7 @@ impl Row {
         rest.starts_with("-hash/")
             || rest.starts_with("-salts")
             || rest.starts_with("-query")
+            || rest.starts_with("-salts")
             || rest
                 .strip_prefix('/')
                 .and_then(|rest| rest.rsplit('/').next())

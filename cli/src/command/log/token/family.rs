@@ -45,6 +45,8 @@ pub(super) struct Token {
     pub(super) first: Option<Time>,
     pub(super) last: Option<Time>,
     pub(super) addresses: BTreeSet<String>,
+    /// Whether it was issued as an orphan: it does not end with the token that issued it.
+    pub(super) orphan: bool,
     /// The token that issued it, if it is of the family.
     pub(super) parent: Option<usize>,
 }
@@ -185,6 +187,7 @@ impl Family {
         token.issued = Some(event);
         token.parent = token.parent.or(by.filter(|by| *by != at));
         let text = |key| auth(key).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+        token.orphan = is_orphan(row);
         token.name = text("display_name");
         token.entity = text("entity_id");
         token.ttl = auth("token_ttl").and_then(|value| value.as_i64());
@@ -260,13 +263,14 @@ impl Family {
         for depth in 0..=self.tokens.len() {
             let token = self.tokens.get(next?)?;
             let how = if depth == 0 { "" } else { " with the token that issued it" };
-            if let Some(event) = &token.revoked {
+            let ends_children = |event: &&Event| depth == 0 || event.path != "auth/token/revoke-orphan";
+            if let Some(event) = token.revoked.as_ref().filter(ends_children) {
                 return Some((event, how));
             }
             if let Some(event) = self.by_prefix(token) {
                 return Some((event, how));
             }
-            next = token.parent;
+            next = token.parent.filter(|_| !token.orphan);
         }
         None
     }
@@ -284,6 +288,13 @@ impl Family {
         let parents = std::iter::successors(Some(at), |at| self.tokens.get(*at)?.parent);
         parents.take(self.tokens.len()).count().saturating_sub(1)
     }
+}
+
+/// Whether the request that issued a token asked for an orphan. That of a role may be one, too, which no entry says.
+fn is_orphan(row: &Row) -> bool {
+    let asked = row.value(&["request", "data", "no_parent"]).and_then(|value| value.as_bool());
+    asked == Some(true)
+        || row.text(Field::Path).is_some_and(|path| path.starts_with("auth/token/create-orphan"))
 }
 
 fn succeeded(row: &Row) -> bool {

@@ -86,10 +86,18 @@ fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
     if token.named > 0 {
         line("looked up", &count(token.named, "time", "times"));
     }
+    let not_revoked =
+        match token.issued.as_ref().filter(|event| !event.by.is_empty() && !event.path.contains("/login")) {
+            Some(event) => format!(
+                "not in these logs; it ends with the token that issued it, too: onrecord log token {}",
+                short(&event.by)
+            ),
+            None => "not in these logs".to_owned(),
+        };
     line(
         "revoked",
         &family.revocation(0).map_or_else(
-            || "not in these logs".to_owned(),
+            || not_revoked,
             |(event, how)| format!("{}{how}, {}", said(event, zone), event.path),
         ),
     );

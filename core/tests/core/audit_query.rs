@@ -1,0 +1,129 @@
+//! `sys/audit-query` through the whole pipeline of a server with files as devices.
+//! Never in it: filters (tests of onrecord-trail).
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kit::{Reply, TestServer, ask};
+
+async fn enable(world: &TestServer, path: &str, file: &Path, raw: bool) {
+    let options = json!({"file_path": file, "log_raw": raw.to_string()});
+    let said = world
+        .root("PUT", &format!("sys/audit/{path}"), Some(json!({"type": "file", "options": options})))
+        .await;
+    assert_eq!(said.status, 204, "{}", said.text);
+}
+
+async fn write(world: &TestServer, name: &str) {
+    let said = world.root("POST", &format!("cubbyhole/{name}"), Some(json!({"password": "s3cret"}))).await;
+    assert_eq!(said.status, 204, "{}", said.text);
+}
+
+async fn query(world: &TestServer, body: Value) -> Reply {
+    world.root("POST", "sys/audit-query", Some(body)).await
+}
+
+/// The answer to a query that is accepted.
+async fn answer(world: &TestServer, body: Value) -> Value {
+    let said = query(world, body).await;
+    assert_eq!(said.status, 200, "{}", said.text);
+    said.body["data"].clone()
+}
+
+fn paths(answer: &Value) -> Vec<&str> {
+    answer["rows"].as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_query_finds_requests_in_the_current_file_and_its_rotated_siblings() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.log");
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    write(&world, "before").await;
+    fs::rename(&file, folder.path().join("audit.log.1")).unwrap();
+    assert_eq!(world.root("POST", "sys/audit-reopen/file", None).await.status, 200);
+    write(&world, "after").await;
+    assert_eq!(world.root("POST", "sys/audit-rotate-salt/file", None).await.status, 200);
+    write(&world, "resalted").await;
+    let found = answer(&world, json!({"filter": "path~cubbyhole/* op=create"})).await;
+    assert_eq!(paths(&found), ["cubbyhole/before", "cubbyhole/after", "cubbyhole/resalted"]);
+    assert_eq!((&found["complete"], &found["bound"]), (&json!(true), &Value::Null));
+    assert_eq!(found["devices"]["file/"].as_array().unwrap().len(), 2);
+    let row = &found["rows"][0];
+    assert_eq!((&row["status"], &row["who"], &row["denied"]), (&json!(204), &json!("root"), &json!(false)));
+    let two = answer(
+        &world,
+        json!({"filter": "path~cubbyhole/*", "limit": 2, "fields": ["path", "request.data.password"]}),
+    )
+    .await;
+    assert_eq!((two["rows"].as_array().unwrap().len(), &two["bound"]), (2, &json!("limit")));
+    assert_eq!(two["complete"], false);
+    assert!(two["rows"][0]["request.data.password"].as_str().unwrap().starts_with("hmac-sha256:"));
+}
+
+#[tokio::test]
+async fn a_query_is_on_record_with_its_filter_hashed_and_is_left_out_of_answers() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.log");
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    write(&world, "x").await;
+    let filter = "path=cubbyhole/x";
+    answer(&world, json!({"filter": filter})).await;
+    let all = answer(&world, json!({})).await;
+    assert!(paths(&all).iter().all(|path| *path != "sys/audit-query"), "{all}");
+    assert_eq!(all["own_questions_left_out"], 2, "that of before, and the request entry of itself");
+    let own = answer(&world, json!({"own_questions": true, "filter": "path=sys/audit-query"})).await;
+    assert_eq!(paths(&own).len(), 3);
+    let log = fs::read_to_string(&file).unwrap();
+    assert!(!log.contains(filter) && log.contains("\"path\":\"sys/audit-query\""));
+}
+
+#[tokio::test]
+async fn a_query_reads_neither_raw_devices_nor_lines_of_others() {
+    let folder = TempDir::new().unwrap();
+    let (file, raw) = (folder.path().join("audit.log"), folder.path().join("raw.log"));
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    enable(&world, "raw", &raw, true).await;
+    write(&world, "x").await;
+    let other = TestServer::new().await;
+    enable(&other, "file", &folder.path().join("other.log"), false).await;
+    write(&other, "of-another-server").await;
+    fs::rename(folder.path().join("other.log"), folder.path().join("audit.log.1")).unwrap();
+    let found = answer(&world, json!({"filter": "path~cubbyhole/*"})).await;
+    assert_eq!(paths(&found), ["cubbyhole/x"]);
+    assert_eq!(found["foreign_rows"], 1);
+    assert!(found["skipped"]["raw/"].as_str().unwrap().contains("raw device"));
+    assert!(!found.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_query_needs_sudo_and_names_what_it_does_not_accept() {
+    let world = TestServer::new().await;
+    for (body, part) in [
+        (json!({"filter": "pth=x"}), "did you mean \"path\"?"),
+        (json!({"filter": "a".repeat(9000)}), "\"filter\" is longer than 8192 bytes"),
+        (json!({"since": "soon"}), "\"since\": "),
+        (json!({"since": "2026-02-01", "until": "2026-01-01"}), "\"since\" must be before \"until\""),
+        (json!({"limit": 0}), "\"limit\" must be between 1 and 1000 rows"),
+        (json!({"limit": 1001}), "\"limit\" must be between 1 and 1000 rows"),
+        (json!({"time_limit": "2m"}), "at most 30 seconds"),
+        (json!({"fields": ["pth"]}), "unknown field \"pth\" (did you mean \"path\"?)"),
+    ] {
+        let said = query(&world, body).await;
+        assert!(said.status == 400 && said.error().contains(part), "{part}: {}", said.text);
+    }
+    let policy = "path \"sys/audit-query\" { capabilities = [\"create\", \"update\"] }";
+    assert_eq!(world.root("POST", "sys/policies/acl/q", Some(json!({"policy": policy}))).await.status, 204);
+    let made = world.root("POST", "auth/token/create", Some(json!({"policies": ["q"]}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap();
+    let said = world.send(ask("POST", "sys/audit-query").token(token).json(&json!({}))).await;
+    assert_eq!(said.status, 403);
+    let none = answer(&world, json!({})).await;
+    assert_eq!((&none["rows"], &none["entries"]), (&json!([]), &json!(0)));
+}

@@ -1,0 +1,79 @@
+//! The collectors of docs/SIEM.md, with the configurations of that page, beside a server under load whose log is rotated: every line
+//! arrives, and none twice.
+//! Never in it: the collectors of which the page says that they are not run.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use onrecord_e2e::collector::Collector;
+use onrecord_e2e::daemon::Kind;
+use onrecord_e2e::load;
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::Server;
+use onrecord_e2e::wait;
+
+const ROTATIONS: usize = 4;
+
+/// The lines of all files, with how often each is there.
+fn written(files: &[PathBuf]) -> HashMap<String, usize> {
+    let mut lines = HashMap::new();
+    for file in files {
+        for line in fs::read_to_string(file).expect("a log").lines() {
+            *lines.entry(line.to_owned()).or_default() += 1;
+        }
+    }
+    lines
+}
+
+fn rotate(server: &Server, log: &Path, to: &Path) {
+    fs::rename(log, to).expect("the log is renamed");
+    assert_eq!(server.call("POST", "sys/audit-reopen/file", None).status, 200);
+}
+
+fn every_line_of_a_rotated_log_arrives_once(kind: Kind) {
+    let place = Place::new();
+    let folder = place.folder("logs");
+    let log = folder.join("audit.log");
+    let server = place.in_memory("");
+    server.mount_kv(2);
+    server.enable_file("file", &log);
+    let Some(mut collector) = Collector::start(kind, &log) else { return };
+    let mut files: Vec<PathBuf> =
+        (1..=ROTATIONS).map(|at| folder.join(format!("rotated-{at}.log"))).collect();
+    let outcome = load::during(&server, || {
+        for file in &files {
+            // It has begun with this file.
+            wait::eventually("the collector follows", || {
+                let first = fs::read_to_string(&log).unwrap_or_default().lines().nth(1).map(str::to_owned);
+                first.is_some_and(|line| collector.receiver.lines().contains_key(&line))
+            });
+            rotate(&server, &log, file);
+        }
+    });
+    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed.first());
+    files.push(log);
+    let expected = written(&files);
+    assert!(expected.len() > 100, "{}", expected.len());
+    let all = wait::holds(|| collector.receiver.lines().values().sum::<usize>() >= expected.len());
+    let got = collector.receiver.lines();
+    let missing = expected.keys().filter(|line| !got.contains_key(*line)).count();
+    assert!(
+        all && missing == 0,
+        "{missing} of {} lines are missing; it said: {}",
+        expected.len(),
+        collector.said()
+    );
+    assert_eq!(got, expected, "no line came twice, and none that is not in the log");
+    assert!(collector.runs());
+}
+
+#[test]
+fn every_line_of_a_rotated_log_reaches_a_receiver_through_rsyslog() {
+    every_line_of_a_rotated_log_arrives_once(Kind::Rsyslog);
+}
+
+#[test]
+fn every_line_of_a_rotated_log_reaches_a_receiver_through_syslog_ng() {
+    every_line_of_a_rotated_log_arrives_once(Kind::SyslogNg);
+}
