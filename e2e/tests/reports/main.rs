@@ -1,5 +1,5 @@
 //! The page of `log report` before an HTML validator and axe in a headless browser, and what `log export` writes before other
-//! programs: DuckDB, the library of `CloudEvents`, and schemas. The programs are in `e2e/clients`; `.ci/clients` installs what they
+//! programs: `DuckDB`, the library of `CloudEvents`, and schemas. The programs are in `e2e/clients`; `.ci/clients` installs what they
 //! need.
 //! Never in it: a server; what the numbers mean (tests of onrecord-trail).
 

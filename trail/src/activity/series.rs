@@ -113,7 +113,7 @@ mod tests {
             timeline.add(Time::from_unix(1_000_000_800 + second, 0), second % 10 == 0, false);
         }
         let series = timeline.into_series();
-        assert_eq!((series.step_seconds, series.points.len(), series.outside), (600, 145, 0));
+        assert_eq!((series.step_seconds, series.points.len(), series.outside), (600, 144, 0));
         assert_eq!(series.points.iter().map(|point| point.requests).sum::<u64>(), 86_400);
         assert_eq!(series.points.iter().map(|point| point.denied).sum::<u64>(), 8_640);
     }

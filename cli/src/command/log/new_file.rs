@@ -46,7 +46,7 @@ impl NewFile {
         let mut file = BufWriter::new(made);
         let done = work(&mut file).and_then(|value| {
             let synced =
-                file.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all());
+                file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
             match synced.and_then(|()| self.place(&beside)) {
                 Ok(()) => Ok(value),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.exists()),
