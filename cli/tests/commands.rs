@@ -10,6 +10,7 @@
 mod commands {
     mod answers;
     mod answers_jq;
+    mod answers_live;
     mod audit;
     mod audit_status;
     mod auth;

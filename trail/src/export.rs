@@ -1,4 +1,4 @@
-//! Rows in the formats of other programs: CSV and Parquet as tables, ECS, OCSF, CloudEvents and CEF as events, one a line. Texts of
+//! Rows in the formats of other programs: CSV and Parquet as tables, ECS, OCSF, `CloudEvents` and CEF as events, one a line. Texts of
 //! the log are escaped as each format wants it, and never make a line or a field of their own.
 //!
 //! Never in it: reading a log (`query`), opening a file.

@@ -1,4 +1,4 @@
-//! The reading side of an audit trail. Its checker finds loss, and [`verify`] finds forgery.
+//! The reading side of an audit trail. Its checker finds loss, [`verify`] finds forgery, and [`query`] finds who did what.
 //!
 //! The checker reads any number of logs of one server, and reports each entry that
 //! is missing in them without being declared by a gap entry.

@@ -54,7 +54,7 @@ fn request(second: u32, who: &str, path: &str, more: &Value) -> Vec<Value> {
 }
 
 fn text(lines: &[Value]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| line.to_string() + "\n").collect()
 }
 
 fn rows(log: &str, query: &Query, each: &mut dyn FnMut(&Row)) -> onrecord_trail::query::Summary {

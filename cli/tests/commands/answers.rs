@@ -3,23 +3,21 @@
 //! Never in it: which rows a filter takes (tests of onrecord-trail, and `answers_jq`).
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use onrecord_value::printable::is_printable;
 
 use super::kit::{Outcome, cli};
 
-const AUDIT: &str = "tests/data/answers/audit.jsonl";
+pub(super) const AUDIT: &str = "tests/data/answers/audit.jsonl";
 const SECOND: &str = "tests/data/answers/second.xml";
 const VAULT: &str = "tests/data/answers/vault.jsonl";
 /// The accessor of ann's token, as the first log has it.
-const ANN: &str = "991c3f83d4c0c689f152709b70741b71f25de7e2d86539b5e98d9cd576adb86a";
+pub(super) const ANN: &str = "991c3f83d4c0c689f152709b70741b71f25de7e2d86539b5e98d9cd576adb86a";
 const READ_BY_CHILD: &str = "efe1f768-1b55-43f1-b3ab-06cdc1c506c7";
 
 /// Runs a command of `log` in UTC.
-fn log(words: &[&str]) -> Outcome {
+pub(super) fn log(words: &[&str]) -> Outcome {
     let words: Vec<&str> = [&["log", words[0], "-tz=UTC"], &words[1..]].concat();
     cli().no_server().run(&words)
 }
@@ -279,145 +277,4 @@ fn no_text_of_a_log_controls_a_terminal_in_any_format() {
     assert_eq!(followed.code, 0);
     let found = followed.stdout.chars().find(|character| *character != '\n' && !is_printable(*character));
     assert_eq!((found, followed.stdout.lines().count()), (None, 1), "{}", followed.stdout);
-}
-
-#[test]
-fn without_a_file_the_server_is_asked_for_those_of_its_devices() {
-    let devices = format!(
-        r#"{{"data":{{"file/":{{"type":"file","path":"file/","options":{{"file_path":"{AUDIT}"}}}},"gone/":{{"type":"file","path":"gone/","options":{{"file_path":"/no/such.log"}}}},"out/":{{"type":"file","options":{{"file_path":"stdout"}}}},"net/":{{"type":"socket","options":{{}}}}}}}}"#
-    );
-    let outcome = cli().reply(200, &devices).run(&["log", "search", "-count", "who=token-backup"]);
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert_eq!(outcome.stderr, "Not readable here, and left out: /no/such.log\n");
-    assert!(outcome.stdout.contains("\n4 requests."), "{}", outcome.stdout);
-    outcome.sent(&["GET /v1/sys/audit"]);
-    let refused = cli().reply(403, r#"{"errors":["permission denied"]}"#).run(&["log", "denied"]);
-    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
-    assert!(
-        refused.stderr.starts_with("No FILE is given, and the server does not say"),
-        "{}",
-        refused.stderr
-    );
-    assert!(refused.stderr.ends_with("Give the log files: FILE...\n"), "{}", refused.stderr);
-}
-
-const SALTS: &str = r#"{"data":{"4ee65a652e765d8e":{"path":"file/"},"9a39330ac43e49c0":{"path":"second/"}}}"#;
-
-fn hash(text: &str) -> String {
-    format!(r#"{{"data":{{"hash":"hmac-sha256:{text}"}}}}"#)
-}
-
-#[test]
-fn the_server_hashes_an_accessor_that_is_given_in_the_clear() {
-    let other = "0".repeat(64);
-    let asked = cli().reply(200, SALTS).reply(200, &hash(ANN)).reply(200, &hash(&other));
-    let outcome = asked.run(&["log", "token", "-tz=UTC", "iY3B22UsX37Kclvp0NQsO8ghZdZl", AUDIT]);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert!(outcome.stdout.contains("\nname       userpass-ann\n"), "{}", outcome.stdout);
-    assert!(!outcome.stdout.contains("iY3B22"), "{}", outcome.stdout);
-    let sent = outcome.requests();
-    assert_eq!(sent[0], "GET /v1/sys/audit-salts");
-    assert!(sent[1].starts_with("PUT /v1/sys/audit-salts/4ee65a652e765d8e/hash "), "{}", sent[1]);
-    // From standard input, without the list of salts.
-    let asked = cli()
-        .reply(403, r#"{"errors":["permission denied"]}"#)
-        .reply(200, r#"{"data":{"file/":{"type":"file","path":"file/","options":{}}}}"#)
-        .reply(200, &hash(ANN));
-    let outcome = asked.stdin("iY3B22UsX37Kclvp0NQsO8ghZdZl\n").run(&["log", "token", "-tz=UTC", "-", AUDIT]);
-    assert!(outcome.stdout.contains("\nname       userpass-ann\n"), "{}{}", outcome.stdout, outcome.stderr);
-    // Without a server it is said how.
-    let outcome = cli().no_server().variable("VAULT_ADDR", "http://127.0.0.1:1").run(&[
-        "log",
-        "token",
-        "iY3B22UsX37Kclvp0NQsO8ghZdZl",
-        AUDIT,
-    ]);
-    assert_eq!(outcome.code, 0);
-    assert!(outcome.stdout.contains("! Only a server can hash a token or accessor"), "{}", outcome.stdout);
-    assert!(outcome.stdout.contains("onrecord audit hash file/ ACCESSOR"), "{}", outcome.stdout);
-}
-
-#[test]
-fn the_accessor_behind_a_hash_is_found_among_those_of_the_server() {
-    let backup =
-        log(&["search", "-format=csv", "-fields=token", "-limit=1", "who=token-backup", AUDIT]).stdout;
-    let backup = backup.lines().nth(1).unwrap().strip_prefix("hmac-sha256:").unwrap().to_owned();
-    let asked = cli()
-        .reply(200, r#"{"data":{"keys":["first-one","second-one"]}}"#)
-        .reply(200, SALTS)
-        .reply(200, &hash(&"1".repeat(64)))
-        .reply(200, &hash(&"2".repeat(64)))
-        .reply(200, SALTS)
-        .reply(200, &hash(&backup))
-        .reply(200, &hash(&"3".repeat(64)));
-    let outcome = asked.run(&["log", "token", "-tz=UTC", "-format=json", "-find-accessor", &backup, AUDIT]);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert!(
-        outcome.stdout.contains("\"revoke\": \"onrecord token revoke -accessor second-one\""),
-        "{}",
-        outcome.stdout
-    );
-}
-
-/// Waits until this process reads the file that has a name now: of two rotations between two looks at a name the first cannot be
-/// seen.
-fn wait_until_open(path: &Path) {
-    let is_open = || {
-        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target == path)
-    };
-    while !is_open() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-#[test]
-fn following_shows_each_request_once_over_rotation_and_replacement() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("audit.jsonl");
-    let text = fs::read_to_string(AUDIT).unwrap();
-    let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
-    let parts: Vec<Vec<String>> = lines.chunks(29).map(<[String]>::to_vec).collect();
-    fs::write(&path, parts[0].concat()).unwrap();
-    let writing = path.clone();
-    let writer = std::thread::spawn(move || {
-        for (turn, part) in parts[1..].iter().enumerate() {
-            wait_until_open(&writing);
-            if turn % 2 == 0 {
-                fs::rename(&writing, writing.with_extension(format!("{turn}"))).unwrap();
-            }
-            let mut file = fs::OpenOptions::new().create(true).append(true).open(&writing).unwrap();
-            for line in part {
-                let (begin, end) = line.split_at(line.len() / 2);
-                file.write_all(begin.as_bytes()).unwrap();
-                file.write_all(end.as_bytes()).unwrap();
-            }
-        }
-    });
-    let file = path.display().to_string();
-    // All but the one whose answer was never written.
-    let outcome = log(&[
-        "follow",
-        "-format=jsonl",
-        "-fields=id",
-        "-own-questions",
-        "-since=2026-11-01",
-        "-limit=58",
-        &file,
-    ]);
-    writer.join().unwrap();
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    let mut followed: Vec<&str> = outcome.stdout.lines().collect();
-    let searched = log(&["search", "-format=jsonl", "-fields=id", "-own-questions", "", AUDIT]).stdout;
-    let mut all: Vec<&str> = searched.lines().collect();
-    assert_eq!(
-        all.pop(),
-        Some(r#"{"id":"ab07042c-b7a1-4a70-bf9a-de0ba21aa50d"}"#),
-        "the one without answer comes last"
-    );
-    followed.sort_unstable();
-    all.sort_unstable();
-    assert_eq!(followed, all);
-    assert!(outcome.stderr.contains("! Gap: the device missed 2 entries"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("another file has the name now"), "{}", outcome.stderr);
 }

@@ -104,6 +104,23 @@ fn an_untouched_log_is_intact_and_its_report_short() {
 }
 
 #[test]
+fn a_report_says_what_came_of_the_verification() {
+    let log = Log::new();
+    let words = ["log", "report", "-force", "-key=@server.keys", "-out=@page.html", "@audit.log"];
+    let page = || fs::read_to_string(log.path("page.html")).unwrap();
+    assert_eq!(log.run(&words).code, 0);
+    assert!(page().contains("<li>Intact: each of 300 leaves has its line"), "{}", page());
+    let mut lines = log.lines.clone();
+    lines.remove(200);
+    log.write(&lines);
+    let outcome = log.run(&words);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(page().contains("<li>NOT INTACT: these logs differ from what their device wrote."), "{}", page());
+    assert_eq!(log.run(&["log", "report", "-force", "-out=@page.html", "@audit.log"]).code, 0);
+    assert!(page().contains("Not verified") && page().contains("log verify -key=server.keys FILE..."));
+}
+
+#[test]
 fn a_forgery_is_named_with_its_line_and_ends_with_1() {
     let log = Log::new();
     let mut lines = log.lines.clone();

@@ -14,7 +14,7 @@ use super::model::{
     ActivityReport, Asked, Change, DeclaredGap, Login, Slow, Stamp, Totals, Verification, WhatWasRead,
 };
 use super::series::Timeline;
-use super::sketch::{Sketch, cut};
+use super::sketch::{Counted, Sketch, cut};
 use super::warnings;
 use crate::query::{Field, Row, Sink, Summary, Zone};
 
@@ -139,7 +139,7 @@ impl ActivityBuilder {
             duration_ns: nanos,
             at: Stamp(row.time()),
             operation: operation.to_owned(),
-            path: cut(path).to_owned(),
+            path: cut(path).into_owned(),
             who: short(row, Field::Who),
             id: short(row, Field::Id),
         }));
@@ -178,7 +178,7 @@ impl ActivityBuilder {
             at: Stamp(row.time()),
             kind,
             operation: operation.to_owned(),
-            path: cut(path).to_owned(),
+            path: cut(path).into_owned(),
             who: short(row, Field::Who),
             address: short(row, Field::Address),
             id: short(row, Field::Id),
@@ -195,23 +195,7 @@ impl ActivityBuilder {
         let mut slowest: Vec<Slow> = self.slowest.into_iter().map(|Reverse(slow)| slow).collect();
         slowest.sort_unstable_by(|one, other| other.cmp(one));
         let logins_are_partial = self.logins.is_partial();
-        let logins: Vec<Login> = self
-            .logins
-            .into_sorted()
-            .into_iter()
-            .take(LISTED)
-            .map(|(text, counted)| {
-                let (method, name) = text.split_once(BETWEEN).unwrap_or((&text, ""));
-                Login {
-                    method: method.to_owned(),
-                    name: name.to_owned(),
-                    succeeded: counted.count.saturating_sub(counted.marked),
-                    failed: counted.marked,
-                    first: Stamp(counted.first),
-                    last: Stamp(counted.last),
-                }
-            })
-            .collect();
+        let logins = logins(self.logins);
         let totals = Totals {
             counted_refusals: summary.refused_requests,
             own_questions: summary.own_questions_left_out,
@@ -263,6 +247,21 @@ impl ActivityBuilder {
     }
 }
 
+fn logins(sketch: Sketch) -> Vec<Login> {
+    let login = |(text, counted): (Box<str>, Counted)| {
+        let (method, name) = text.split_once(BETWEEN).unwrap_or((&text, ""));
+        Login {
+            method: method.to_owned(),
+            name: name.to_owned(),
+            succeeded: counted.count.saturating_sub(counted.marked),
+            failed: counted.marked,
+            first: Stamp(counted.first),
+            last: Stamp(counted.last),
+        }
+    };
+    sketch.into_sorted().into_iter().take(LISTED).map(login).collect()
+}
+
 fn gap(gap: &crate::query::Gap) -> DeclaredGap {
     DeclaredGap {
         device: gap.device.clone(),
@@ -270,7 +269,7 @@ fn gap(gap: &crate::query::Gap) -> DeclaredGap {
         missing: gap.missing,
         since: gap.since.map(Stamp),
         until: Stamp(gap.until),
-        reason: cut(&gap.reason).to_owned(),
+        reason: cut(&gap.reason).into_owned(),
     }
 }
 
@@ -281,5 +280,5 @@ fn one_line(error: &str) -> String {
 
 /// The text of a field, cut.
 fn short(row: &Row, field: Field) -> String {
-    row.text(field).map(|text| cut(&text).to_owned()).unwrap_or_default()
+    row.text(field).map(|text| cut(&text).into_owned()).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 //! a bound for the error of each count.
 //! Never in it: what the texts are.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use onrecord_value::Time;
@@ -13,7 +14,7 @@ const KEPT: usize = 5_000;
 /// How many texts lead to that.
 const MOST: usize = 2 * KEPT;
 /// Longer texts are cut.
-const TEXT_MAX: usize = 512;
+const TEXT_MAX: usize = 256;
 /// How many rows a ranking has.
 const ROWS: usize = 200;
 
@@ -43,7 +44,7 @@ impl Sketch {
     /// Counts a text once more. `marked` counts a second number beside it: the refused ones.
     pub(super) fn add(&mut self, text: &str, at: Time, marked: bool) {
         let text = cut(text);
-        if let Some(counted) = self.counts.get_mut(text) {
+        if let Some(counted) = self.counts.get_mut(text.as_ref()) {
             counted.count += 1;
             counted.marked += u64::from(marked);
             counted.first = counted.first.min(at);
@@ -55,7 +56,7 @@ impl Sketch {
         }
         let (count, over) = (self.floor + 1, self.floor);
         let counted = Counted { count, over, marked: u64::from(marked), first: at, last: at };
-        self.counts.insert(text.into(), counted);
+        self.counts.insert(text.into_owned().into(), counted);
         self.different = self.different.max(self.counts.len() as u64);
     }
 
@@ -98,9 +99,13 @@ impl Sketch {
     }
 }
 
-/// The beginning of a text, at most [`TEXT_MAX`] bytes.
-pub(super) fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_MAX)).unwrap_or(text)
+/// The beginning of a text that is longer than [`TEXT_MAX`] bytes, with an ellipsis; else the text.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_MAX {
+        return text.into();
+    }
+    let begin = text.get(..text.floor_char_boundary(TEXT_MAX)).unwrap_or_default();
+    format!("{begin}\u{2026}").into()
 }
 
 #[cfg(test)]
@@ -144,6 +149,6 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         let mut sketch = Sketch::default();
         sketch.add(&"ä".repeat(1000), at(0), false);
-        assert_eq!(sketch.into_ranking().rows[0].value, "ä".repeat(256));
+        assert_eq!(sketch.into_ranking().rows[0].value, "ä".repeat(128) + "…");
     }
 }

@@ -29,26 +29,7 @@ pub(super) fn event(row: &Row) -> Value {
             event.insert(name.to_owned(), members.into());
         }
     };
-    let outcome = match facts::outcome(row) {
-        Outcome::Success => "success",
-        Outcome::Failure => "failure",
-        Outcome::Unknown => "unknown",
-    };
-    object(
-        "event",
-        vec![
-            ("id", text(Field::Id)),
-            ("kind", Some("event".into())),
-            ("category", Some(json!([if facts::is_login(row) { "authentication" } else { "api" }]))),
-            ("type", Some(types(row, &operation))),
-            ("action", Some(operation.as_ref().into())),
-            ("outcome", Some(outcome.into())),
-            ("duration", row.number(Field::Duration).map(Value::from)),
-            ("dataset", Some("onrecord.audit".into())),
-            ("module", Some("onrecord".into())),
-            ("sequence", row.number(Field::Seq).map(Value::from)),
-        ],
-    );
+    object("event", categories(row, &operation));
     object(
         "user",
         vec![("name", who.clone()), ("id", text(Field::Entity)), ("roles", list(row, Field::Policy))],
@@ -84,6 +65,28 @@ pub(super) fn event(row: &Row) -> Value {
         ],
     );
     event.into()
+}
+
+/// The members of `event`.
+fn categories<'e>(row: &Row, operation: &str) -> Vec<(&'e str, Option<Value>)> {
+    let text = |field| row.text(field).map(Value::from);
+    let outcome = match facts::outcome(row) {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Unknown => "unknown",
+    };
+    vec![
+        ("id", text(Field::Id)),
+        ("kind", Some("event".into())),
+        ("category", Some(json!([if facts::is_login(row) { "authentication" } else { "api" }]))),
+        ("type", Some(types(row, operation))),
+        ("action", Some(operation.into())),
+        ("outcome", Some(outcome.into())),
+        ("duration", row.number(Field::Duration).map(Value::from)),
+        ("dataset", Some("onrecord.audit".into())),
+        ("module", Some("onrecord".into())),
+        ("sequence", row.number(Field::Seq).map(Value::from)),
+    ]
 }
 
 fn list(row: &Row, field: Field) -> Option<Value> {

@@ -1,4 +1,4 @@
-//! Parquet files in a folder for each day (UTC), `day=2026-11-30/part-0.parquet`, as DuckDB, Spark, ClickHouse and Athena read them.
+//! Parquet files in a folder for each day (UTC), `day=2026-11-30/part-0.parquet`, as `DuckDB`, Spark, `ClickHouse` and Athena read them.
 //! Memory is bounded: rows wait in groups, and at most [`OPEN_DAYS`] files are open.
 //! Never in it: opening files.
 
@@ -234,19 +234,19 @@ impl Buffer {
 
 /// The schema of the files.
 fn schema() -> String {
-    let mut text = String::from("message audit {\n");
-    for column in &COLUMNS {
+    let column = |column: &Column| {
         let name = column.name;
-        text.push_str(&match column.kind() {
+        match column.kind() {
             ColumnKind::Text => format!("optional binary {name} (STRING);\n"),
             ColumnKind::Number => format!("optional int64 {name};\n"),
             ColumnKind::Flag => format!("optional boolean {name};\n"),
             ColumnKind::Time => format!("optional int64 {name} (TIMESTAMP(MICROS,true));\n"),
             ColumnKind::List => {
-                format!("required group {name} (LIST) {{ repeated group list {{ required binary element (STRING); }} }}\n")
+                format!(
+                    "required group {name} (LIST) {{ repeated group list {{ required binary element (STRING); }} }}\n"
+                )
             }
-        });
-    }
-    text.push('}');
-    text
+        }
+    };
+    format!("message audit {{\n{}}}", COLUMNS.iter().map(column).collect::<String>())
 }

@@ -1,6 +1,8 @@
 //! Joins the halves of requests, drops doubles, and delivers the rows that are asked for. It takes the chunks in their order.
 //! Never in it: reading a line, except where its other half decides that it is asked for.
 
+mod special;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,26 +11,23 @@ use onrecord_entry::gap::Record;
 use onrecord_entry::{Boot, EntryType, SaltId, SeqSet};
 use onrecord_value::Time;
 
-use super::entry::{Text, read};
+use super::entry::read;
 use super::field::Field;
 use super::pieces::Pieces;
+use super::read::LINE_MAX;
 use super::row::{Bytes, Position, Row};
-use super::scan::{Head, LineReader, Other, Scanned, time_at};
+use super::scan::{Head, LineReader, Scanned, time_at};
 use super::seen::Seen;
 use super::waiting::Waiting;
 use super::{Gap, Query, Sink, Summary};
-use crate::fast_scan;
 use crate::id::Id;
 
 /// Requests that wait for their answers, at most; and answers that wait for their requests.
 const WAITING_MAX: usize = 60_000;
-/// The bytes of either.
-const BYTES_MAX: usize = 6 * 1024 * 1024;
-/// Gaps that are kept; further ones are counted.
-const GAPS_MAX: usize = 1000;
-/// Ranges of numbers that gaps declare, at most, and ids of gaps.
-const RANGES_MAX: usize = 100_000;
-
+/// The bytes of requests: the longest line fits.
+const ASKED_BYTES_MAX: usize = LINE_MAX + 1024 * 1024;
+/// The bytes of answers.
+const ALONE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// A request whose answer was not read yet.
 struct Asked {
     time: Time,
@@ -77,8 +76,8 @@ impl<'q> Joiner<'q> {
             reader,
             paths: query.filter.paths(),
             summary: Summary::default(),
-            asked: Waiting::new(WAITING_MAX, BYTES_MAX),
-            alone: Waiting::new(WAITING_MAX, BYTES_MAX),
+            asked: Waiting::new(WAITING_MAX, ASKED_BYTES_MAX),
+            alone: Waiting::new(WAITING_MAX, ALONE_BYTES_MAX),
             seen: Seen::default(),
             pieces: Pieces::default(),
             gaps: Vec::new(),
@@ -254,93 +253,6 @@ impl<'q> Joiner<'q> {
         sink.row(row)
     }
 
-    fn other(&mut self, other: Other, at: &impl Fn(u64) -> Position, sink: &mut dyn Sink) -> ControlFlow<()> {
-        match other {
-            Other::Probe => self.summary.probes += 1,
-            Other::Checkpoint => self.summary.checkpoints += 1,
-            Other::Refused { requests, time, record } => {
-                let is_new = record.is_none_or(|record| self.seen.insert_number(&record));
-                if is_new && self.query.covers(time) {
-                    self.summary.refused_entries += 1;
-                    self.summary.refused_requests = self.summary.refused_requests.saturating_add(requests);
-                }
-            }
-            Other::Gap { id, gap, ranges, record } => {
-                if let Some(record) = record {
-                    self.gap(id, *gap, &ranges, record);
-                }
-            }
-            Other::Part { part, record, line } => {
-                self.note_device(Some(&record));
-                if !self.seen.contains(&record)
-                    && let Some(text) = self.pieces.add(record, *part)
-                {
-                    return self.joined(text.into_bytes(), line, at, sink);
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Takes the line that came in pieces.
-    fn joined(
-        &mut self,
-        text: Vec<u8>,
-        line: u64,
-        at: &impl Fn(u64) -> Position,
-        sink: &mut dyn Sink,
-    ) -> ControlFlow<()> {
-        let Ok(found) = read(&text) else {
-            self.summary.not_entries += 1;
-            return ControlFlow::Continue(());
-        };
-        self.summary.split += 1;
-        let has_text = self.reader.has_text(&text);
-        let facts = found.facts;
-        let bytes = Bytes::Own(text.into());
-        let row = if facts.entry_type == EntryType::Response && has_text {
-            self.reader.row_of_line(&bytes)
-        } else {
-            None
-        };
-        let head = Head {
-            entry_type: facts.entry_type,
-            id: Id::of(&facts.id),
-            record: facts.record,
-            start: 0,
-            end: 0,
-            line,
-            has_text,
-            row,
-        };
-        self.entry(head, at, || bytes, sink)
-    }
-
-    fn gap(&mut self, id: Id, gap: Gap, facts: &fast_scan::Gap, record: Record) {
-        self.note_device(Some(&record));
-        if self.gap_ids.len() >= RANGES_MAX || !self.gap_ids.insert(id) {
-            return;
-        }
-        let boot = facts.boot.unwrap_or(record.boot);
-        self.ranges += facts.ranges.ranges().len();
-        if self.ranges <= RANGES_MAX {
-            let declared = self.declared.entry(boot).or_default();
-            facts.ranges.iter().for_each(|range| declared.insert_range(range));
-        }
-        let since = gap.since.unwrap_or(gap.until);
-        let is_asked = self.query.since.is_none_or(|asked| gap.until >= asked)
-            && self.query.until.is_none_or(|asked| since < asked);
-        if gap.missed == 0 || !is_asked {
-            return;
-        }
-        if self.gaps.len() >= GAPS_MAX {
-            self.summary.more_gaps += 1;
-            return;
-        }
-        let ranges = if self.ranges <= RANGES_MAX { facts.ranges.clone() } else { SeqSet::new() };
-        self.gaps.push((gap, boot, ranges));
-    }
-
     /// Lets go of the chunk, and of what waits too long.
     fn end_chunk(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
         let (reader, keep_lines) = (self.reader, self.query.keep_lines);
@@ -375,28 +287,6 @@ impl<'q> Joiner<'q> {
         }
         ControlFlow::Continue(())
     }
-
-    /// Delivers the rows that have one half only, and sums up. With `interrupted` no further row is delivered.
-    pub(super) fn end(mut self, interrupted: bool, sink: &mut dyn Sink) -> Summary {
-        let (asked, alone) = (self.asked.take_all(), self.alone.take_all());
-        let interrupted = interrupted || self.alone_rows(asked, alone, sink).is_break();
-        let (incomplete, in_pieces) = self.pieces.end();
-        for record in in_pieces {
-            self.seen.insert_number(&record);
-        }
-        let Self { mut summary, seen, gaps, declared, devices, .. } = self;
-        for (mut gap, boot, ranges) in gaps {
-            gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
-            summary.gaps.push(gap);
-        }
-        summary.gaps.sort_by_key(|gap| (gap.since.unwrap_or(gap.until), gap.until));
-        summary.incomplete_parts = incomplete;
-        summary.missing = seen.missing(&declared);
-        summary.join_is_partial |= seen.forgot && summary.doubles > 0;
-        summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
-        summary.interrupted = interrupted;
-        summary
-    }
 }
 
 /// The time of a line that is known to be an entry.
@@ -406,7 +296,5 @@ fn time_of(line: &[u8]) -> Option<Time> {
     {
         return Some(time);
     }
-    let found = read(line).ok()?;
-    debug_assert!(matches!(found.text, Text::From(_) | Text::Own(_)), "it has a text");
-    Some(found.facts.time)
+    Some(read(line).ok()?.facts.time)
 }

@@ -178,3 +178,17 @@ fn a_token_is_found_by_the_beginning_of_its_hash() {
         assert_eq!(rows_of(&log, &query(&filter)).0.len(), found, "{filter}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_filter_or_an_error_within_it(
+        text in proptest::prop_oneof!["[ -~é\u{202e}]{0,60}", "((not |\\(|path|who|=|~|!|<|\"|\\)|and|or|-2h| |é){0,20})"],
+    ) {
+        match Filter::parse(&text, &context()) {
+            Ok(filter) => proptest::prop_assert_eq!(Filter::parse(&text, &context()).unwrap(), filter),
+            Err(error) => {
+                proptest::prop_assert!(error.position >= 1 && error.position <= text.chars().count() + 1);
+            }
+        }
+    }
+}

@@ -229,7 +229,7 @@ fn texts_are_found_in_either_half_of_a_row() {
 
 #[test]
 fn logs_of_vault_and_openbao_are_read() {
-    let log = include_bytes!("../data/peer.jsonl");
+    let log = include_bytes!("../../../entry/tests/entry/golden/raw-lines.jsonl");
     let (rows, summary) = rows_of(log, &Query { own_questions: true, ..query("") });
     assert_eq!(summary.not_entries, 0);
     assert!(rows.len() > 50, "{}", rows.len());

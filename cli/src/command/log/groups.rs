@@ -144,7 +144,7 @@ pub(super) fn reason(row: &Row) -> String {
 }
 
 /// The first class of an error, without the count before it.
-fn error_line(text: &str) -> String {
+pub(super) fn error_line(text: &str) -> String {
     let lines = text.lines().map(|line| line.trim().trim_start_matches("* "));
     lines.filter(|line| !line.is_empty() && !line.ends_with("occurred:")).take(1).collect()
 }

@@ -166,6 +166,7 @@ fn report(
 }
 
 const DIFFERS: &str = "differs";
+const VERIFY: &str = "onrecord log verify -key=server.keys FILE...";
 
 /// The result of a verification, if there are keys for one; otherwise that there was none, and how it is done.
 fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Verification, Failure> {
@@ -188,13 +189,17 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
         return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
     }
     let (_, sentence) = verify_findings::verdict(&found);
-    let state = match found.verdict() {
-        Verdict::Intact => "intact",
-        Verdict::Differs => DIFFERS,
-        Verdict::NotJudged => "not_verified",
+    let (state, text) = match found.verdict() {
+        Verdict::Intact => ("intact", sentence),
+        Verdict::Differs => (
+            DIFFERS,
+            "NOT INTACT: these logs differ from what their device wrote. Do not rely on this report."
+                .to_owned(),
+        ),
+        Verdict::NotJudged => ("not_verified", format!("Not verified: {}", found.not_judged().join(" "))),
     };
-    let command = (state != "intact").then(|| "onrecord log verify -key=server.keys FILE...".to_owned());
-    Ok(Verification { state: state.to_owned(), text: sentence, command })
+    let command = (state != "intact").then(|| VERIFY.to_owned());
+    Ok(Verification { state: state.to_owned(), text, command })
 }
 
 fn not_verified(files: &[String]) -> Verification {
@@ -203,7 +208,7 @@ fn not_verified(files: &[String]) -> Verification {
         Some(_) => Verification {
             state,
             text: "Not verified: a changed line would not be noticed here.".to_owned(),
-            command: Some("onrecord log verify -key=server.keys FILE...".to_owned()),
+            command: Some(VERIFY.to_owned()),
         },
         None => Verification {
             state,

@@ -5,6 +5,7 @@ use onrecord_trail::query::{Field, FieldKind, Row, Zone};
 use onrecord_value::Value;
 use onrecord_value::printable::printable;
 
+use super::groups::error_line;
 use super::unreadable;
 use crate::command::Failure;
 use crate::printer::sheet::{Cell, Sheet};
@@ -158,6 +159,10 @@ fn field_cell(field: Field, row: &Row, zone: &Zone) -> Cell {
             let id = row.text(field).unwrap_or_default();
             Cell::new(&id.chars().take(ID_SHOWN).collect::<String>(), id.as_ref())
         }
+        Field::Error => match row.text(field) {
+            Some(text) => Cell::new(&error_line(&text), text.as_ref()),
+            None => Cell::empty(),
+        },
         Field::Token | Field::Issued | Field::Wrapping => match row.text(field) {
             Some(text) => Cell::new(&short(&text), text.as_ref()),
             None => Cell::empty(),

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use onrecord_trail::query::{Field, FieldKind, Filter};
 
 use super::answer::{Answer, count};
-use super::groups::times_cells;
+use super::groups::{error_line, times_cells};
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
 use super::row_cells::{field, names, short};
 use super::tally::Tally;
@@ -71,7 +71,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     for (key, group) in tally.most_first().into_iter().take(all) {
         let value = key.first().map(String::as_str).unwrap_or_default();
         let [times, first, last] = times_cells(&group, &question.context.zone);
-        let value = Cell::new(&short(value), value);
+        let shown = if field == Field::Error { error_line(value) } else { short(value) };
+        let value = Cell::new(&shown, value);
         sheet.rows.push(vec![value, times, Cell::count(group.refused), first, last]);
     }
     answer.sheet("top", "", sheet);

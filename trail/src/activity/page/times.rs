@@ -129,7 +129,8 @@ mod tests {
         assert_eq!(clock.days(first, last), "Monday, 30 November 2026");
         assert_eq!(clock.hours(first, last), "00:30 to 23:30");
         assert_eq!(clock.short(at("2026-11-30T12:00:00Z")), "13:00:00");
-        let clock = Clock::new(&Zone::UTC, first, last);
+        let utc = Zone::UTC;
+        let clock = Clock::new(&utc, first, last);
         assert_eq!(clock.days(first, last), "29 to 30 November 2026");
         assert_eq!(clock.tick(at("2026-11-30T00:00:00Z"), 3600), "30\u{a0}Nov");
     }
