@@ -137,7 +137,7 @@ impl Bound {
 struct Rows<'q> {
     query: &'q LogQuery,
     ends: Instant,
-    rows: Vec<Value>,
+    values: Vec<Value>,
     bytes: usize,
     /// Rows of lines that other servers wrote.
     foreign: u64,
@@ -156,7 +156,7 @@ struct Read {
 impl<'q> Rows<'q> {
     fn new(query: &'q LogQuery) -> Self {
         let ends = Instant::now() + query.time;
-        Self { query, ends, rows: Vec::new(), bytes: 0, foreign: 0, bound: None, read: Read::default() }
+        Self { query, ends, values: Vec::new(), bytes: 0, foreign: 0, bound: None, read: Read::default() }
     }
 
     fn end(&mut self, bound: Bound) -> ControlFlow<()> {
@@ -178,7 +178,7 @@ impl Sink for Rows<'_> {
             self.foreign += 1;
             return ControlFlow::Continue(());
         }
-        if self.rows.len() >= self.query.rows {
+        if self.values.len() >= self.query.rows {
             return self.end(Bound::Rows);
         }
         let shown = answer::row(row, &self.query.shown);
@@ -186,7 +186,7 @@ impl Sink for Rows<'_> {
         if self.bytes > ANSWER_MAX {
             return self.end(Bound::Answer);
         }
-        self.rows.push(shown);
+        self.values.push(shown);
         ControlFlow::Continue(())
     }
 

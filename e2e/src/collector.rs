@@ -52,7 +52,7 @@ pub struct Collector {
     child: Child,
     /// What it sent.
     pub receiver: Receiver,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Collector {
@@ -74,7 +74,7 @@ impl Collector {
             .replace(PORT, &port);
         std::fs::write(dir.path().join("conf"), configuration).expect("its configuration");
         let child = spawn(kind, &program, dir.path());
-        Some(Self { child, receiver, _dir: dir })
+        Some(Self { child, receiver, dir })
     }
 
     /// Whether it still runs.
@@ -84,7 +84,7 @@ impl Collector {
 
     /// What it said, for failures.
     pub fn said(&self) -> String {
-        let file: PathBuf = self._dir.path().join("said");
+        let file: PathBuf = self.dir.path().join("said");
         std::fs::read_to_string(file).unwrap_or_default()
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn object(
         "missing" => summary.missing,
         "not_entries" => summary.not_entries,
         "own_questions_left_out" => summary.own_questions_left_out,
-        "rows" => rows.rows.into_iter().collect::<Value>(),
+        "rows" => rows.values.into_iter().collect::<Value>(),
         "skipped" => reasons,
         "torn" => summary.torn,
         "unanswered" => summary.unanswered,

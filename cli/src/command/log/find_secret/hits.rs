@@ -1,6 +1,7 @@
 //! The rows in which the text occurs, and those in which it could be without being found.
 //! Never in it: the text, where a cell would show it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -137,7 +138,7 @@ impl<'f> Hits<'f> {
                 push_new(&mut devices, device);
             }
         }
-        devices.extend(row.text(Field::Device).filter(|_| devices.is_empty()).map(|id| id.into_owned()));
+        devices.extend(row.text(Field::Device).filter(|_| devices.is_empty()).map(Cow::into_owned));
         let at = [&row.at().request, &row.at().response];
         let at: Vec<String> = at.into_iter().flatten().map(position).collect();
         let text = |field: Field| self.masked(row.text(field).unwrap_or_default().as_ref());
