@@ -56,6 +56,8 @@ pub(crate) struct BoundedTransfer<S> {
     writing: Turn,
     /// The turns of the request that is being read: of all that was read since an answer was written.
     reading: Turn,
+    /// Whether a read was asked for since the last flush.
+    asked_to_read: bool,
 }
 
 /// What waits for the client.
@@ -79,6 +81,7 @@ impl<S> BoundedTransfer<S> {
             waiting: Waiting::Nothing,
             writing: Turn::first(),
             reading: Turn::first(),
+            asked_to_read: false,
         }
     }
 
@@ -93,6 +96,10 @@ impl<S> BoundedTransfer<S> {
         self.since.get_or_insert_with(Instant::now);
         self.written += bytes as u64;
         self.writing.spend(bytes);
+        if self.reading.is_waiting() {
+            // Its wait ends here, and with it what would have woken the reader.
+            context.waker().wake_by_ref();
+        }
         self.reading = Turn::first();
         self.waiting = Waiting::Nothing;
         polled
@@ -138,6 +145,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for BoundedTransfer<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.asked_to_read = true;
         ready!(self.reading.poll(context));
         let before = buffer.filled().len();
         let this = &mut *self;
@@ -161,6 +169,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedTransfer<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A reader that is not asked any more, because its request was refused, must not keep the right from others.
+        if !std::mem::take(&mut self.asked_to_read) {
+            self.reading.give_up();
+        }
         let polled = Pin::new(&mut self.stream).poll_flush(context);
         self.check_flush(context, polled)
     }

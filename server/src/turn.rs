@@ -64,6 +64,16 @@ impl Turn {
         Poll::Ready(FURTHER)
     }
 
+    /// Whether it waits for the right to a further turn, or has it and has not used it yet.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.acquiring.is_some()
+    }
+
+    /// Leaves the right to others, and the place in the queue for it.
+    pub(crate) fn give_up(&mut self) {
+        self.acquiring = None;
+    }
+
     /// Counts what an operation transferred. In a further turn there is one operation: what a connection would do next
     /// may be to wait for its own request, and others must not wait for that.
     pub(crate) fn spend(&mut self, bytes: usize) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::log_name;
 
-/// Files of one log beyond these are left out, the oldest names first.
+/// Files of one log beyond these are left out, the oldest first.
 const FILES_MAX: usize = 1000;
 
 /// The files of the log that a device writes to `file`: that file, and beside it NAME.1, NAME-DATE, compressed or not. Only regular
@@ -26,12 +26,15 @@ pub fn files_of_log(file: &Path) -> io::Result<Vec<PathBuf>> {
         let is_sibling = |other: &str| !other.contains(".torn-") && log_name(other) == name;
         let belongs = entry.file_name().to_str().is_some_and(|other| other == name || is_sibling(other));
         if belongs && entry.file_type()?.is_file() {
-            files.push(entry.path());
+            let modified =
+                entry.metadata().and_then(|known| known.modified()).unwrap_or(std::time::UNIX_EPOCH);
+            files.push((entry.path(), modified));
         }
     }
-    files.sort();
+    // The current file last: the oldest are left out.
+    files.sort_by_key(|(path, modified)| (path.file_name() == file.file_name(), *modified, path.clone()));
     let extra = files.len().saturating_sub(FILES_MAX);
-    Ok(files.split_off(extra))
+    Ok(files.split_off(extra).into_iter().map(|(path, _)| path).collect())
 }
 
 #[cfg(test)]
@@ -58,7 +61,11 @@ mod tests {
         }
         fs::create_dir(at("a.log.3")).unwrap();
         symlink("/etc/passwd", at("a.log.4")).unwrap();
-        let files = files_of_log(&at("a.log")).unwrap();
+        let old = fs::File::options().append(true).open(at("a.log.2.gz")).unwrap();
+        old.set_modified(std::time::UNIX_EPOCH).unwrap();
+        let mut files = files_of_log(&at("a.log")).unwrap();
+        assert_eq!((files.first(), files.last()), (Some(&at("a.log.2.gz")), Some(&at("a.log"))));
+        files.sort();
         assert_eq!(files, ["a.log", "a.log-20261101.zst", "a.log.1", "a.log.2.gz"].map(at));
         assert!(files_of_log(Path::new("/nowhere-at-all/a.log")).is_err());
     }

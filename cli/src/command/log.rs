@@ -53,7 +53,7 @@ const UNREADABLE: u8 = SERVER;
 const NO_FILE: &str = "Not enough arguments (expected at least 1, got 0)";
 
 const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of \
-    all devices, in any order: current and rotated files, plain or compressed by gzip, in JSON or JSONx, \
+    all devices, in any order: current and rotated files, plain or compressed by gzip or zstd, in JSON or JSONx, \
     files that a syslog daemon wrote, and the files NAME.torn-TIME. If FILE is \"-\", standard input is \
     read.\n\nEvery entry has a number (record.seq) that counts within one boot of the server, and the id of \
     its device's salt (record.salt). A number that is missing on a device must be declared by a gap entry of \

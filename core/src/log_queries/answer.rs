@@ -86,7 +86,10 @@ pub(super) fn object(
     let reasons: Object = skipped.iter().map(|(path, why)| (path.as_str(), *why)).collect();
     let covered =
         summary.covered.map(|(from, to)| object! { "from" => from.to_string(), "to" => to.to_string() });
-    let is_whole = rows.bound.is_none() && summary.damaged.is_empty();
+    let is_whole = rows.bound.is_none()
+        && summary.damaged.is_empty()
+        && summary.too_long + summary.incomplete_parts == 0
+        && !summary.join_is_partial;
     object! {
         "bound" => rows.bound.map(super::Bound::name),
         "complete" => is_whole,
@@ -95,6 +98,11 @@ pub(super) fn object(
         "devices" => devices,
         "entries" => summary.entries,
         "foreign_rows" => rows.foreign,
+        "incomplete_parts" => summary.incomplete_parts,
+        "join_is_partial" => summary.join_is_partial,
+        "lines_too_long" => summary.too_long,
+        "more_gaps" => summary.more_gaps,
+        "refused_requests" => summary.refused_requests,
         "gaps" => summary.gaps.iter().map(gap).collect::<Value>(),
         "missing" => summary.missing,
         "not_entries" => summary.not_entries,
@@ -114,4 +122,29 @@ fn gap(gap: &Gap) -> Value {
         "since" => gap.since.map(|since| since.to_string()),
         "until" => gap.until.to_string(),
     })
+}
+
+/// Whether a row is of a raw device: its texts are in the clear. A device may have been raw under the same salt before, and a file
+/// may have lines of both.
+pub(super) fn is_raw(row: &Row) -> bool {
+    let tokens =
+        [&["auth", "client_token"][..], &["request", "client_token"], &["response", "auth", "client_token"]];
+    let tokens: Vec<Value> = tokens.into_iter().filter_map(|keys| row.value(keys)).collect();
+    if !tokens.is_empty() {
+        return tokens.iter().any(has_clear_text);
+    }
+    // Without a token its data decides.
+    [["request", "data"], ["response", "data"]]
+        .iter()
+        .filter_map(|keys| row.value(keys))
+        .any(|data| has_clear_text(&data))
+}
+
+fn has_clear_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty() && !text.starts_with("hmac-sha256:"),
+        Value::Array(values) => values.iter().any(has_clear_text),
+        Value::Object(object) => object.iter().any(|(_, value)| has_clear_text(value)),
+        _ => false,
+    }
 }

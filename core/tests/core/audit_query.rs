@@ -103,6 +103,29 @@ async fn a_query_reads_neither_raw_devices_nor_lines_of_others() {
 }
 
 #[tokio::test]
+async fn lines_in_the_clear_of_a_device_that_was_raw_are_not_answered() {
+    let folder = TempDir::new().unwrap();
+    let (file, raw) = (folder.path().join("audit.log"), folder.path().join("raw.log"));
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    enable(&world, "raw", &raw, true).await;
+    write(&world, "x").await;
+    let login = json!({"password": "s3cret"});
+    assert_ne!(world.send(ask("POST", "auth/userpass/login/ann").json(&login)).await.status, 200);
+    assert_eq!(world.root("DELETE", "sys/audit/raw", None).await.status, 204);
+    // Its lines are of a salt of this server.
+    fs::rename(&raw, folder.path().join("audit.log.1")).unwrap();
+    for filter in ["path~cubbyhole/*", "request.data.password=s3cret", "path~auth/*"] {
+        let found =
+            answer(&world, json!({"filter": filter, "fields": ["path", "token", "request.data.password"]}))
+                .await;
+        assert!(!found.to_string().contains("s3cret"), "{found}");
+        let tokens = found["rows"].as_array().unwrap().iter().filter_map(|row| row["token"].as_str());
+        assert!(tokens.into_iter().all(|token| token.starts_with("hmac-sha256:")), "{found}");
+    }
+}
+
+#[tokio::test]
 async fn a_query_needs_sudo_and_names_what_it_does_not_accept() {
     let world = TestServer::new().await;
     for (body, part) in [

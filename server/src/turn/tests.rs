@@ -147,6 +147,48 @@ async fn a_transfer_that_ends_before_its_turn_leaves_it_to_the_next() {
     assert_eq!(second.write(&sent).await.unwrap(), FURTHER);
 }
 
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_write_wakes_the_read_whose_wait_it_ends() {
+    let ((mut holder, _unread), (mut connection, _client)) = (with_room(), with_request().await);
+    let sent = vec![7; LARGE];
+    assert_eq!(holder.write(&sent).await.unwrap(), FIRST);
+    let has_the_right = pin!(holder.write(&sent));
+    assert!(has_the_right.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let mut block = vec![0; FURTHER];
+    assert_eq!(connection.read(&mut block).await.unwrap(), FURTHER);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    assert!(pin!(connection.read(&mut block)).poll(&mut context).is_pending());
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert!(pin!(connection.write(b"window update")).poll(&mut context).is_ready());
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_read_any_more_leaves_its_right_at_the_next_flush_but_one() {
+    let ((mut first, _sending), (mut second, _too)) = (with_request().await, with_request().await);
+    let mut block = vec![0; FURTHER];
+    for connection in [&mut first, &mut second] {
+        assert_eq!(connection.read(&mut block).await.unwrap(), FURTHER);
+    }
+    assert!(pin!(first.read(&mut block)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    for _ in 0..2 {
+        first.flush().await.unwrap();
+    }
+    assert!(second.read(&mut block).await.unwrap() > 0);
+}
+
 #[tokio::test]
 async fn the_next_request_of_a_connection_has_a_first_turn_again() {
     let (mut connection, mut client) = with_request().await;

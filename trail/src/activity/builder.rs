@@ -253,7 +253,7 @@ fn logins(sketch: Sketch) -> Vec<Login> {
         Login {
             method: method.to_owned(),
             name: name.to_owned(),
-            succeeded: counted.count.saturating_sub(counted.marked),
+            succeeded: counted.count.saturating_sub(counted.over).saturating_sub(counted.marked),
             failed: counted.marked,
             first: Stamp(counted.first),
             last: Stamp(counted.last),

@@ -42,7 +42,7 @@ impl ChangeKind {
 }
 
 /// The beginnings of paths; the first that fits counts.
-const PATHS: [(&str, ChangeKind); 21] = [
+const PATHS: [(&str, ChangeKind); 23] = [
     ("sys/policies/", ChangeKind::Policy),
     ("sys/policy/", ChangeKind::Policy),
     ("sys/mounts/auth/", ChangeKind::AuthMethod),
@@ -50,6 +50,8 @@ const PATHS: [(&str, ChangeKind); 21] = [
     ("sys/remount", ChangeKind::SecretsEngine),
     ("sys/auth/", ChangeKind::AuthMethod),
     ("sys/audit/", ChangeKind::AuditDevice),
+    ("sys/audit-rotate-salt/", ChangeKind::AuditDevice),
+    ("sys/audit-salts/export", ChangeKind::AuditDevice),
     ("sys/config/auditing/", ChangeKind::AuditDevice),
     ("identity/", ChangeKind::Identity),
     ("sys/init", ChangeKind::SealAndKeys),

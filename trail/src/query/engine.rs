@@ -118,14 +118,15 @@ impl Flow<'_> {
             let must_wait = all && !self.in_flight.is_empty()
                 || self.in_flight.len() >= self.most
                 || waiting > IN_FLIGHT_MAX;
-            let received =
-                if must_wait { self.from_threads.recv().ok() } else { self.from_threads.try_recv().ok() };
-            match received {
-                Some(scanned) => {
-                    self.ready.insert(scanned.number, scanned);
-                }
-                None => return ControlFlow::Continue(()),
-            }
+            let received = if must_wait {
+                // All threads have ended before their work was done: the scope passes their panic on.
+                let Ok(scanned) = self.from_threads.recv() else { return ControlFlow::Break(()) };
+                Some(scanned)
+            } else {
+                self.from_threads.try_recv().ok()
+            };
+            let Some(scanned) = received else { return ControlFlow::Continue(()) };
+            self.ready.insert(scanned.number, scanned);
         }
     }
 

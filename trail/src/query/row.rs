@@ -240,15 +240,12 @@ impl Row {
     /// Whether it asks about the log itself: hashes of texts, the log, salts.
     pub fn is_own_question(&self) -> bool {
         let Some(path) = self.str(Leaf::Path) else { return false };
-        let Some(rest) = path.strip_prefix("sys/audit") else { return false };
-        rest.starts_with("-hash/")
-            || rest.starts_with("-salts")
-            || rest.starts_with("-query")
-            || rest.starts_with("-salts")
-            || rest
-                .strip_prefix('/')
-                .and_then(|rest| rest.rsplit('/').next())
-                .is_some_and(|last| last.starts_with("salts"))
+        let Some(rest) = path.strip_prefix("sys/audit-") else { return false };
+        // No change of devices or salts, and no export of salts: those are what a responder looks for.
+        rest.starts_with("hash/")
+            || rest == "query"
+            || rest == "salts"
+            || rest.starts_with("salts/") && rest.ends_with("/hash")
     }
 
     /// The bytes of memory that it takes, if it shares none.

@@ -148,8 +148,13 @@ fn lines_of_the_device_itself_are_counted_and_are_not_rows() {
 #[test]
 fn questions_to_the_log_are_left_out_and_counted() {
     let device = Device::new("a");
-    let paths =
-        ["sys/audit-hash/file", "sys/audit-query", "sys/audit/file/salts", "sys/audit", "secret/data/a"];
+    let paths = [
+        "sys/audit-hash/file",
+        "sys/audit-query",
+        "sys/audit-salts/4ee65a652e765d8e/hash",
+        "sys/audit",
+        "secret/data/a",
+    ];
     let log: Vec<u8> = (1..)
         .zip(paths)
         .flat_map(|(id, path)| device.pair(&Asked { id, path: path.to_owned(), ..Asked::default() }))

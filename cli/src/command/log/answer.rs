@@ -244,7 +244,7 @@ fn holes(summary: &Summary) -> Vec<String> {
         summary.unanswered,
         "request has",
         "requests have",
-        "no answer in these logs: what they did is unknown.",
+        "no answer in these logs: the effect is unknown.",
     );
     say(
         summary.answers_alone,

@@ -20,7 +20,7 @@ const LINE_MAX: u64 = 256 * 1024 * 1024;
 
 const ABOUT: &str = "Verifies that the audit logs of a device are as the device wrote them. A file device keeps a tree of the \
     hashes of all its lines beside its file (FILE.tlog), whose root the server signs each second. Give all files \
-    of one device, in any order: current and rotated files, plain or compressed by gzip. Each line is compared with its \
+    of one device, in any order: current and rotated files, plain or compressed by gzip or zstd. Each line is compared with its \
     leaf, and each finding is named with its file and line: altered, cut, dropped, inserted, doubled, reordered, the first or \
     the last lines missing, a file missing between two, a tree that was damaged or replaced.\n\nThe signature is \
     checked with the key that you give (-key): got from the server (`log key`), on another machine, before anything \

@@ -31,7 +31,14 @@ impl Searched<'_> {
 
     /// Whether every line that hashes texts could be searched.
     pub(super) fn is_whole(&self) -> bool {
-        self.unknown().is_empty() && self.hashes.warnings.is_empty() && self.summary.entries > 0
+        let summary = &self.summary;
+        let unread = summary.too_long + summary.torn + summary.incomplete_parts;
+        self.unknown().is_empty()
+            && self.hashes.warnings.is_empty()
+            && summary.entries > 0
+            && summary.damaged.is_empty()
+            && unread == 0
+            && !summary.join_is_partial
     }
 
     /// What may hold the text without being found, as counts.
@@ -39,7 +46,10 @@ impl Searched<'_> {
         counts([
             ("data_as_digest", self.hits.digests()),
             ("shortened_entries", self.hits.elided()),
+            ("damaged_files", self.summary.damaged.len() as u64),
             ("incomplete_parts", self.summary.incomplete_parts),
+            ("torn_entries", self.summary.torn),
+            ("lines_too_long", self.summary.too_long),
             ("devices_with_unknown_salts", self.unknown().len() as u64),
             ("missed_entries", self.summary.gaps.iter().map(|gap| gap.missed).sum()),
             ("refused_requests_without_entry", self.summary.refused_requests),
