@@ -194,6 +194,9 @@ fn not_covered(question: &Question, summary: &Summary, ended: Ended) -> Vec<Stri
             show(since)
         ));
     }
+    if let Some(since) = question.query.since.filter(|since| *since > to) {
+        list.push(format!("Not covered: the logs end at {}, before {}.", show(to), show(since)));
+    }
     if let Some(until) = question.query.until.filter(|until| *until > to && ended == Ended::Whole) {
         list.push(format!(
             "Not covered: the logs end at {}; of the time until {} nothing is known.",

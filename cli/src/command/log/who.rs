@@ -130,13 +130,19 @@ impl<'p> Asked<'p> {
         if self.below {
             // Where the word of a version 2 mount stands is known of each row alone.
             let first = self.path.split_inclusive('/').next().unwrap_or_default();
-            return Ok(Filter::all().containing([first.as_bytes().to_vec()]));
+            // Others may be escaped in a line.
+            let is_plain = first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+            let all = Filter::all();
+            return Ok(if is_plain { all.containing([first.as_bytes().to_vec()]) } else { all });
         }
         Filter::equal(Field::Path, self.path, context).map_err(|error| unreadable(error.to_string()))
     }
 
     fn takes(&self, row: &Row) -> bool {
-        !self.below || row.typed_path().is_some_and(|path| path.starts_with(self.path))
+        let begins = |path: &str| path.starts_with(self.path);
+        !self.below
+            || row.typed_path().is_some_and(|path| begins(&path))
+            || row.text(Field::Path).is_some_and(|path| begins(&path))
     }
 }
 

@@ -278,7 +278,12 @@ impl Family {
     fn by_prefix(&self, token: &Token) -> Option<&Event> {
         let issued = token.issued.as_ref()?;
         let covers = |prefix: &str, event: &Event| {
-            issued.path.starts_with(prefix.trim_end_matches('/')) && event.time > issued.time
+            let prefix = prefix.trim_end_matches('/');
+            // Whole segments, as the server takes it: `login/ann` does not end the tokens of `login/anna`.
+            let below = issued.path.strip_prefix(prefix);
+            let is_below =
+                below.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'));
+            is_below && event.time > issued.time
         };
         self.prefixes.iter().find(|(prefix, event)| covers(prefix, event)).map(|(_, event)| event)
     }

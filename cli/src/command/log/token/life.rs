@@ -19,9 +19,6 @@ use crate::command::log::who::revoke_command;
 use crate::printer::sheet::{Cell, Sheet};
 use crate::printer::{Format, human_duration};
 
-/// So many rows of paths are shown.
-const PATHS_MAX: usize = 50;
-
 pub(super) fn show(
     answer: &mut Answer,
     session: &Session<'_>,
@@ -31,6 +28,8 @@ pub(super) fn show(
 ) {
     let Some(token) = family.tokens.first().filter(|_| !family.is_empty()) else { return };
     let zone = &question.context.zone;
+    answer.warnings.extend(family.by_address.warning("addresses"));
+    answer.warnings.extend(family.by_path.warning("paths"));
     if session.format == Format::Table {
         answer.sheet("token", "", facts(family, token, zone));
         answer.sheet("addresses", "From where", grouped(&family.by_address, &["Address", "By"], zone));
@@ -88,14 +87,17 @@ fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
     if token.named > 0 {
         line("looked up", &count(token.named, "time", "times"));
     }
-    let not_revoked =
-        match token.issued.as_ref().filter(|event| !event.by.is_empty() && !event.path.contains("/login")) {
-            Some(event) => format!(
-                "not in these logs; it ends with the token that issued it, too: onrecord log token {}",
-                short(&event.by)
-            ),
-            None => "not in these logs".to_owned(),
-        };
+    let not_revoked = match token
+        .issued
+        .as_ref()
+        .filter(|event| !event.by.is_empty() && !token.orphan && !event.path.contains("/login"))
+    {
+        Some(event) => format!(
+            "not in these logs; it ends with the token that issued it, too: onrecord log token {}",
+            short(&event.by)
+        ),
+        None => "not in these logs".to_owned(),
+    };
     line(
         "revoked",
         &family.revocation(0).map_or_else(
@@ -134,7 +136,7 @@ fn grouped(tally: &Tally, names: &[&str], zone: &Zone) -> Sheet {
     let mut sheet = Sheet::new(columns);
     let mut groups: Vec<(&Vec<String>, &Group)> = tally.groups().collect();
     groups.sort_by_key(|(key, group)| (group.first, (*key).clone()));
-    for (key, group) in groups.into_iter().take(PATHS_MAX) {
+    for (key, group) in groups {
         let [times, first, last] = times_cells(group, zone);
         let mut cells: Vec<Cell> = key.iter().map(|text| Cell::text(text)).collect();
         cells.extend([times, Cell::count(group.refused), first, last]);
