@@ -22,17 +22,17 @@ use crate::outcome::Refusal;
 
 pub(crate) use answer::Shown;
 
-/// So many rows an answer has at most, and without a wish.
+/// How many rows an answer has at most, and if nothing else is asked for.
 pub(crate) const ROWS_MAX: usize = 1000;
 pub(crate) const ROWS: usize = 100;
-/// So long a query takes at most, and without a wish.
+/// How long a query takes at most, and if nothing else is asked for.
 pub(crate) const TIME_MAX: Duration = Duration::from_secs(30);
 pub(crate) const TIME: Duration = Duration::from_secs(10);
-/// So long after that its thread is waited for. A file system that hangs must not hold up a seal, which waits for requests.
+/// How long its thread is waited for after that. A file system that hangs must not hold up a seal, which waits for requests.
 const OVERTIME: Duration = Duration::from_secs(5);
-/// So many bytes of files are read at most.
+/// How many bytes of files are read at most.
 const READ_MAX: u64 = 32 * 1024 * 1024 * 1024;
-/// So many bytes the texts of an answer have at most, about.
+/// About how many bytes the texts of an answer have at most.
 const ANSWER_MAX: usize = 2 * 1024 * 1024;
 
 /// The place for the one query that runs.

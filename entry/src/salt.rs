@@ -14,7 +14,7 @@ use hash_cache::HashCache;
 use hmac_key::HmacKey;
 
 /// What every hash in a line begins with.
-pub(crate) const HASH_PREFIX: &str = "hmac-sha256:";
+pub const HASH_PREFIX: &str = "hmac-sha256:";
 
 /// The length of a hash in a line, prefix included.
 pub(crate) const HASH_LEN: usize = HASH_PREFIX.len() + 64;

@@ -13,7 +13,7 @@ mod ocsf;
 mod parquet_folder;
 
 use crate::query::Row;
-use crate::safe_json::safe_json;
+use onrecord_value::printable::printable_json;
 
 pub use parquet_folder::{ParquetError, ParquetFolder};
 
@@ -69,6 +69,6 @@ impl ExportFormat {
 }
 
 fn json_line(event: &serde_json::Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(safe_json(&event.to_string()).as_bytes());
+    out.extend_from_slice(printable_json(&event.to_string()).as_bytes());
     out.push(b'\n');
 }

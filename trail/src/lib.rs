@@ -35,7 +35,6 @@ mod pairs;
 mod parts;
 pub mod query;
 mod report;
-mod safe_json;
 mod seen_seqs;
 mod siblings;
 mod torn;

@@ -34,6 +34,24 @@ pub fn printable(text: &str) -> String {
     line
 }
 
+/// JSON in which every character that is not [printable](is_printable) is an escape of JSON. Outside of strings JSON has none of
+/// them but line ends, which stay.
+pub fn printable_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == '\n' || is_printable(character) {
+            safe.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                // Writing to a `String` cannot fail.
+                let _infallible = write!(safe, "\\u{unit:04x}");
+            }
+        }
+    }
+    safe
+}
+
 /// Whether a character is shown as it is: not a control character, not one that ends a line or a paragraph or sets the
 /// direction of the text after it (Unicode's UAX 9), and not one without a width.
 pub fn is_printable(character: char) -> bool {
@@ -84,7 +102,18 @@ fn is_ignorable(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{find_invisible, printable};
+    use super::{find_invisible, printable, printable_json};
+
+    #[test]
+    fn the_json_stays_the_same_and_shows_nothing_that_is_not_seen() {
+        let text = serde_json::to_string("a\u{202e}b\u{9b}c\u{7f}\n\u{1f600}").unwrap();
+        let safe = printable_json(&text);
+        assert_eq!(safe, r#""a\u202eb\u009bc\u007f\n😀""#);
+        assert_eq!(
+            serde_json::from_str::<String>(&safe).unwrap(),
+            serde_json::from_str::<String>(&text).unwrap()
+        );
+    }
 
     #[test]
     fn a_name_has_only_characters_that_are_seen() {

@@ -4,7 +4,7 @@
 
 /// Blanks between columns.
 const BETWEEN: &str = "  ";
-/// A column is not cut below so many characters.
+/// A column is not cut below this many characters.
 const LEAST: usize = 8;
 
 /// Rows below their titles. Without a width nothing is cut; with one, no cell of the columns that `whole` says. An empty cell is

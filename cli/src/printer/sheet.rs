@@ -2,7 +2,7 @@
 //! characters are escapes of JSON, in the other formats they are written as `\u{1b}`.
 //! Never in it: streams, and where the cells come from.
 
-use onrecord_value::printable::{is_printable, printable};
+use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value, json};
 
 use super::fit::fit;
@@ -105,7 +105,7 @@ impl Sheet {
     pub(crate) fn json_line(&self, row: &[Cell]) -> String {
         let mut out = Vec::new();
         json::write(&self.object(row), &mut out);
-        format!("{}\n", safe_json(&String::from_utf8_lossy(&out)))
+        format!("{}\n", printable_json(&String::from_utf8_lossy(&out)))
     }
 
     /// The first line of CSV.
@@ -132,23 +132,6 @@ fn csv(text: &str) -> String {
     let text = printable(text);
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
     if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-/// JSON in which every character that could control a terminal is an escape. Outside of strings JSON has none but line ends.
-pub(crate) fn safe_json(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character == '\n' || is_printable(character) {
-            safe.push(character);
-        } else {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                let more = format!("\\u{unit:04x}");
-                safe.push_str(&more);
-            }
-        }
-    }
-    safe
 }
 
 /// A value whose texts have no character that could control a terminal: those are written as escapes.

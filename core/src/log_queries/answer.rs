@@ -1,6 +1,7 @@
 //! The answer to a query: rows as objects, and what they rest on.
 //! Never in it: which rows.
 
+use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, FieldKind, Gap, Row, Summary};
 use onrecord_value::{Object, Value, object};
 
@@ -142,7 +143,7 @@ pub(super) fn is_raw(row: &Row) -> bool {
 
 fn has_clear_text(value: &Value) -> bool {
     match value {
-        Value::String(text) => !text.is_empty() && !text.starts_with("hmac-sha256:"),
+        Value::String(text) => !text.is_empty() && !text.starts_with(HASH_PREFIX),
         Value::Array(values) => values.iter().any(has_clear_text),
         Value::Object(object) => object.iter().any(|(_, value)| has_clear_text(value)),
         _ => false,

@@ -10,9 +10,9 @@ use super::model::{ActivityReport, Ranked, Ranking, Stamp, Totals};
 
 /// How many values each list of a comparison has.
 const LISTED: usize = 50;
-/// A value rose if its rate is at least so many times the other one,
+/// A value rose if its rate is at least this many times the other one,
 const ROSE: u64 = 2;
-/// and it has at least so many requests.
+/// and it has at least this many requests.
 const ROSE_COUNT: u64 = 10;
 
 /// The differences of a report from another.

@@ -2,7 +2,7 @@
 //! Never in it: the keys (`model`).
 
 use super::model::ActivityReport;
-use crate::safe_json::safe_json;
+use onrecord_value::printable::printable_json;
 
 /// A text that is not a report.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ impl ActivityReport {
     pub fn to_json(&self) -> String {
         // Every field has a form in JSON, so this cannot fail.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        let mut text = safe_json(&text);
+        let mut text = printable_json(&text);
         text.push('\n');
         text
     }

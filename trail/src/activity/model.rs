@@ -188,7 +188,7 @@ pub struct Point {
 pub struct Ranking {
     /// The values, the most frequent first.
     pub rows: Vec<Ranked>,
-    /// How many different values there are; at least so many if `exact` is false.
+    /// How many different values there are; a lower bound if `exact` is false.
     pub different: u64,
     /// Whether all counts are exact. Otherwise a count may be too high, by at most its `over`.
     pub exact: bool,

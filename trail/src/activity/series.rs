@@ -12,9 +12,9 @@ const STEPS: [i64; 21] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800,
     2_592_000, 31_536_000,
 ];
-/// At most so many steps are kept while reading.
+/// At most this many steps are kept while reading.
 const KEPT: usize = 4_000;
-/// At most so many are shown.
+/// At most this many are shown.
 const SHOWN: i64 = 150;
 
 /// Counts by time.

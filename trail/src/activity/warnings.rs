@@ -31,7 +31,7 @@ pub fn warnings(summary: &Summary, since: Option<Time>, until: Option<Time>, zon
     if summary.missing > 0 {
         let text = format!(
             "{} missing, and no gap declares them.",
-            is_are(summary.missing, "entry is", "entries are")
+            count(summary.missing, "entry is", "entries are")
         );
         warn("missing", text, Some("onrecord log check FILE..."));
     }
@@ -39,14 +39,14 @@ pub fn warnings(summary: &Summary, since: Option<Time>, until: Option<Time>, zon
     if summary.unanswered > 0 {
         let text = format!(
             "{} no answer in these logs: in progress when the log ended, or cut off.",
-            is_are(summary.unanswered, "request has", "requests have")
+            count(summary.unanswered, "request has", "requests have")
         );
         warn("unanswered", text, None);
     }
     if summary.answers_alone > 0 {
         let text = format!(
             "{} no request entry in these logs: a file before the first one may be missing.",
-            is_are(summary.answers_alone, "answer has", "answers have")
+            count(summary.answers_alone, "answer has", "answers have")
         );
         warn("answers_alone", text, None);
     }
@@ -54,7 +54,7 @@ pub fn warnings(summary: &Summary, since: Option<Time>, until: Option<Time>, zon
     if unread > 0 {
         let text = format!(
             "{} not entries that can be read, and not in this report.",
-            is_are(unread, "line is", "lines are")
+            count(unread, "line is", "lines are")
         );
         warn("not_entries", text, Some("onrecord log check FILE..."));
     }
@@ -75,7 +75,7 @@ pub(super) fn of_report(report: &ActivityReport) -> Vec<Warning> {
     if report.series.outside > 0 {
         let text = format!(
             "{} far from all others in time; the plots leave them out, the counts do not.",
-            is_are(report.series.outside, "request is", "requests are")
+            count(report.series.outside, "request is", "requests are")
         );
         warn("stray_times", text);
     }
@@ -143,11 +143,8 @@ fn sketched(report: &ActivityReport, warn: &mut impl FnMut(&str, String)) {
     }
 }
 
+/// A number with its noun, or with noun and verb.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    is_are(number, one, many)
-}
-
-fn is_are(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 

@@ -6,7 +6,7 @@ use onrecord_client::os_text;
 use onrecord_value::printable::printable;
 use zeroize::Zeroizing;
 
-/// A shorter one is guessed by whoever has the file.
+/// A shorter one can be guessed by anyone who has the file.
 const LEAST: usize = 12;
 /// Longer files are something else.
 const MOST: u64 = 64 * 1024;
@@ -43,7 +43,7 @@ pub(crate) fn new(session: &mut Session<'_>, invocation: &Invocation) -> Result<
     };
     if given.chars().count() < LEAST {
         return Err(Failure::usage(format!(
-            "The passphrase has fewer than {LEAST} characters: whoever gets the file could guess it. Nothing was exported."
+            "The passphrase has fewer than {LEAST} characters: anyone who gets the file could guess it. Nothing was exported."
         )));
     }
     Ok(given)

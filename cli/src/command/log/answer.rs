@@ -6,17 +6,17 @@ use std::path::Path;
 
 use onrecord_trail::query::{Gap, Summary, Zone};
 use onrecord_trail::verify::TreeFolder;
-use onrecord_value::printable::printable;
+use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value};
 
 use super::question::{Ended, Question};
 use crate::command::{CommandResult, Failure, Session};
 use crate::interrupt::INTERRUPTED;
-use crate::printer::sheet::{Sheet, safe_json, safe_value};
+use crate::printer::sheet::{Sheet, safe_value};
 use crate::printer::{Format, Node, json, wrap, yaml};
 use crate::session::Verdict;
 
-/// So many gaps are named one by one.
+/// At most this many gaps are named one by one.
 const GAPS_NAMED: usize = 5;
 
 /// An answer before it is printed.
@@ -64,7 +64,7 @@ impl Answer {
                 let text = match session.format {
                     // YAML has no escape for these characters that stays within a plain text.
                     Format::Yaml => yaml::text(&self.node(safe_value)),
-                    _ => safe_json(&json::text(&self.node(Value::clone))),
+                    _ => printable_json(&json::text(&self.node(Value::clone))),
                 };
                 session.print(&format!("{}\n", text.trim_end_matches('\n')))?;
             }

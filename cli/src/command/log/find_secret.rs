@@ -22,7 +22,7 @@ use hits::Hits;
 
 /// Exit code if the text occurs.
 const FOUND: u8 = 1;
-/// So many rows are shown by default, and held at most.
+/// How many rows are shown by default, and held at most.
 const SHOWN: u64 = 1000;
 const HELD_MAX: u64 = 50_000;
 

@@ -27,9 +27,9 @@ use crate::session::Verdict;
 const PAUSE: Duration = Duration::from_millis(20);
 /// A request is shown without an answer after so long.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many requests may wait for their answers.
+/// At most this many requests wait for their answers.
 const WAITING_MAX: usize = 100_000;
-/// So many entries of several files are remembered, so that a request is shown once.
+/// At most this many entries of several files are remembered, so that a request is shown once.
 const SHOWN_MAX: usize = 100_000;
 
 pub(crate) const COMMAND: Command =

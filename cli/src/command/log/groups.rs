@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use onrecord_trail::query::{Field, Row, Zone};
 
 use super::row_cells::short;
-use super::tally::{Group, ranges};
-use crate::printer::sheet::Cell;
+use super::tally::{Group, Tally, ranges};
+use crate::printer::sheet::{Cell, Sheet};
 
-/// So many tokens are remembered by name.
+/// At most this many tokens are remembered by name.
 const NAMES_MAX: usize = 100_000;
 
 /// The names of those who used tokens, by the hash of the token: a token that is not valid any more has a row without a name.
@@ -97,6 +97,30 @@ pub(super) fn versions_cell(group: &Group) -> Cell {
         return Cell::empty();
     }
     Cell::new(&ranges(&group.versions), group.versions.iter().copied().collect::<onrecord_value::Value>())
+}
+
+/// The most frequent values of a field, at most this many. `shown` is what a table has of a value.
+pub(super) fn by_value(
+    field: Field,
+    tally: Tally,
+    most: usize,
+    zone: &Zone,
+    shown: impl Fn(&str) -> String,
+) -> Sheet {
+    let mut sheet = Sheet::new([
+        (field.name(), field.name()),
+        ("requests", "Requests"),
+        ("refused", "Refused"),
+        ("first", "First"),
+        ("last", "Last"),
+    ]);
+    for (key, group) in tally.most_first().into_iter().take(most) {
+        let value = key.first().map(String::as_str).unwrap_or_default();
+        let [times, first, last] = times_cells(&group, zone);
+        let value = Cell::new(&shown(value), value);
+        sheet.rows.push(vec![value, times, Cell::count(group.refused), first, last]);
+    }
+    sheet
 }
 
 /// What a request did.

@@ -1,6 +1,7 @@
 //! The fields of a row as cells: for people in their zone and short, for programs whole.
 //! Never in it: which rows, and how cells are printed.
 
+use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, FieldKind, Row, Zone};
 use onrecord_value::Value;
 use onrecord_value::printable::printable;
@@ -10,11 +11,10 @@ use super::unreadable;
 use crate::command::Failure;
 use crate::printer::sheet::{Cell, Sheet};
 
-/// So many digits of a hash are shown. A filter takes them.
+/// How many digits of a hash are shown. A filter takes them.
 pub(super) const HASH_SHOWN: usize = 12;
-/// So many characters of an id are shown. `log show` takes them.
+/// How many characters of an id are shown. `log show` takes them.
 const ID_SHOWN: usize = 8;
-const HASH: &str = "hmac-sha256:";
 
 /// The fields of a table that does not say which.
 pub(super) const OF_TABLES: [Field; 8] = [
@@ -196,7 +196,7 @@ fn status(row: &Row) -> String {
 
 /// A hash without its name and its end; another text as it is.
 pub(super) fn short(text: &str) -> String {
-    match text.strip_prefix(HASH) {
+    match text.strip_prefix(HASH_PREFIX) {
         Some(digits) => digits.chars().take(HASH_SHOWN).collect(),
         None => text.to_owned(),
     }

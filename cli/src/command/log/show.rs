@@ -16,9 +16,9 @@ use crate::command::{Command, CommandResult, Invocation, Output, Session};
 use crate::printer::plain;
 use crate::printer::sheet::{Cell, Sheet};
 
-/// An id may be given by so many of its first characters.
+/// An id may be given by its first characters, at least this many.
 const ID_LEAST: usize = 8;
-/// So many requests are shown, if their ids begin alike.
+/// At most this many requests are shown, if their ids begin alike.
 const REQUESTS_MAX: usize = 20;
 
 pub(crate) const COMMAND: Command =

@@ -9,19 +9,19 @@ use onrecord_trail::query::{Field, Filter, Row, Summary};
 use onrecord_value::{Time, Value};
 
 use super::answer::{Answer, count};
-use super::groups::times_cells;
+use super::groups::by_value;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
 use super::row_cells::{duration, short};
 use super::tally::Tally;
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
 
-/// So many different values are counted exactly: 8 bytes each.
+/// Up to this many different values are counted exactly: 8 bytes each.
 const DIFFERENT_MAX: usize = 500_000;
-/// So many hours have a line of their own.
+/// At most this many hours have a line of their own.
 const HOURS_MAX: usize = 1000;
 const HOUR: i128 = 3_600_000_000_000;
-/// So many values of each field are shown.
+/// How many values of each field are shown.
 const TOP: usize = 5;
 const BARS: usize = 30;
 const COUNTED: [Field; 4] = [Field::Who, Field::Path, Field::Address, Field::Token];
@@ -152,7 +152,7 @@ impl Stats {
             answer.sheet(
                 field.name(),
                 format!("By {}", field.name().replace('_', " ")),
-                groups(*field, kind, TOP * 4, zone),
+                by_value(*field, kind, TOP * 4, zone, short),
             );
         }
         for (field, top) in COUNTED.iter().zip(self.tops).take(3) {
@@ -160,7 +160,7 @@ impl Stats {
             answer.sheet(
                 field.name(),
                 format!("Most requests by {}", field.name()),
-                groups(*field, top, TOP, zone),
+                by_value(*field, top, TOP, zone, short),
             );
         }
         if self.hours_left_out > 0 {
@@ -171,28 +171,6 @@ impl Stats {
         }
         answer.sheet("hours", "By hour", hours(&self.hours, zone));
     }
-}
-
-fn groups(field: Field, tally: Tally, most: usize, zone: &onrecord_trail::query::Zone) -> Sheet {
-    let mut sheet = Sheet::new([
-        (field.name(), field.name()),
-        ("requests", "Requests"),
-        ("refused", "Refused"),
-        ("first", "First"),
-        ("last", "Last"),
-    ]);
-    for (key, group) in tally.most_first().into_iter().take(most) {
-        let value = key.first().map(String::as_str).unwrap_or_default();
-        let [times, first, last] = times_cells(&group, zone);
-        sheet.rows.push(vec![
-            Cell::new(&short(value), value),
-            times,
-            Cell::count(group.refused),
-            first,
-            last,
-        ]);
-    }
-    sheet
 }
 
 fn hours(hours: &BTreeMap<i128, (u64, u64)>, zone: &onrecord_trail::query::Zone) -> Sheet {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LINE_MAX: usize = 64 * 1024 * 1024;
 /// So much is read of a file at once.
 const READ_MAX: u64 = 4 * 1024 * 1024;
-/// So many files that had the name before are read on: their writer may not have noticed yet.
+/// At most this many files that had the name before are read on: their writer may not have noticed yet.
 const OLD_MAX: usize = 3;
 
 /// What happened to the file.

@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap};
 use onrecord_trail::query::{Field, Row};
 use onrecord_value::Time;
 
-/// So many different texts are counted exactly.
+/// Up to this many different texts are counted exactly.
 pub(super) const DIFFERENT_MAX: usize = 32_768;
 /// A longer text is cut for counting.
 const TEXT_MAX: usize = 512;
-/// So many versions of a secret are named for each group.
+/// At most this many versions of a secret are named for each group.
 const VERSIONS_MAX: usize = 64;
 
 /// What is known of the requests of a group.
@@ -28,7 +28,7 @@ pub(super) struct Group {
 pub(super) struct Tally {
     groups: HashMap<Vec<String>, Group>,
     most: usize,
-    /// A group that is not given up may have had so many more requests; one that is given up, at most so many.
+    /// How many requests of a group may not be counted, at most: beside its count, or, if the group was given up, in all.
     pub(super) missed_at_most: u64,
 }
 
@@ -105,8 +105,7 @@ impl Tally {
 
 fn cut(text: &mut String) {
     if text.len() > TEXT_MAX {
-        let end = (0..=TEXT_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
+        text.truncate(text.floor_char_boundary(TEXT_MAX));
         text.push('…');
     }
 }

@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use onrecord_trail::query::{Field, FieldKind, Filter};
 
 use super::answer::{Answer, count};
-use super::groups::{error_line, times_cells};
+use super::groups::{by_value, error_line};
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
 use super::row_cells::{field, names, short};
 use super::tally::Tally;
 use super::{LIMIT, limit, unreadable};
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
-use crate::printer::sheet::{Cell, Sheet};
 
 const ABOUT: &str = "Counts requests by the values of a field, such as path, who, ip, error, policy or status, and shows those with \
     most. Beyond 32768 different values those with few requests are given up, and the answer says by how much a count may be too \
@@ -49,13 +48,6 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         }
         ControlFlow::Continue(())
     })?;
-    let mut sheet = Sheet::new([
-        (field.name(), field.name()),
-        ("requests", "Requests"),
-        ("refused", "Refused"),
-        ("first", "First"),
-        ("last", "Last"),
-    ]);
     let counted = format!(
         "{}, {}",
         count(summary.rows, "request", "requests"),
@@ -68,13 +60,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
     let limit = limit(invocation)?.unwrap_or(20);
     let all = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    for (key, group) in tally.most_first().into_iter().take(all) {
-        let value = key.first().map(String::as_str).unwrap_or_default();
-        let [times, first, last] = times_cells(&group, &question.context.zone);
-        let shown = if field == Field::Error { error_line(value) } else { short(value) };
-        let value = Cell::new(&shown, value);
-        sheet.rows.push(vec![value, times, Cell::count(group.refused), first, last]);
-    }
+    let shown = |value: &str| if field == Field::Error { error_line(value) } else { short(value) };
+    let sheet = by_value(field, tally, all, &question.context.zone, shown);
     answer.sheet("top", "", sheet);
     answer.show(session)
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Filter, Row, TimeContext};
 
 use super::answer::{Answer, count};
@@ -16,7 +17,7 @@ use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
 
-/// So many commands that show versions, and that revoke, are printed.
+/// At most this many commands that show versions, and that revoke, are printed.
 const COMMANDS_MAX: usize = 10;
 /// The order of the rows: what was done with a secret before what was not.
 const ACTIONS: [&str; 14] = [
@@ -182,7 +183,7 @@ fn cells(
 
 /// The command that revokes a token, or that shows how.
 pub(super) fn revoke_command(accessor: &str) -> String {
-    if accessor.starts_with("hmac-sha256:") {
+    if accessor.starts_with(HASH_PREFIX) {
         format!("onrecord log token -find-accessor {}", short(accessor))
     } else {
         format!("onrecord token revoke -accessor {}", word(accessor))

@@ -11,7 +11,7 @@ use crate::outcome::{Refusal, Reply};
 
 /// A filter is not longer.
 const FILTER_MAX: usize = 8 * 1024;
-/// So many fields a row has at most.
+/// How many fields a row has at most.
 const FIELDS_MAX: usize = 18;
 const FIELDS: [&str; 7] = ["fields", "filter", "limit", "own_questions", "since", "time_limit", "until"];
 

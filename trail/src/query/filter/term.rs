@@ -1,6 +1,8 @@
 //! One term of a filter: the meaning of its operator and value by the kind of its field, and its truth for a row.
 //! Never in it: the grammar around terms.
 
+use onrecord_entry::HASH_PREFIX;
+
 use super::glob::Glob;
 use super::{Comparison, Expr, Target, Term, Test};
 use crate::query::field::{Field, FieldKind};
@@ -89,10 +91,10 @@ fn equal(field: Field, value: &str) -> Test {
         // `secret` is what people say of `secret/`.
         Field::Mount if !value.is_empty() && !value.ends_with('/') => Test::Equal(format!("{value}/")),
         Field::Token | Field::Issued | Field::Wrapping => {
-            let digits = value.strip_prefix("hmac-sha256:").unwrap_or(value);
+            let digits = value.strip_prefix(HASH_PREFIX).unwrap_or(value);
             let is_hash = digits.len() >= TOKEN_MIN && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             if is_hash {
-                Test::Prefix(format!("hmac-sha256:{digits}"))
+                Test::Prefix(format!("{HASH_PREFIX}{digits}"))
             } else {
                 Test::Equal(value.to_owned())
             }

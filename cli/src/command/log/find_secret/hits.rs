@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Place, Position, Row, Zone, places};
 
 use super::super::row_cells::{HASH_SHOWN, short};
@@ -24,7 +25,7 @@ pub(super) struct Hits<'f> {
     forms: &'f [Form],
     hashes: &'f Hashes,
     zone: Zone,
-    /// So many rows are kept; all are counted.
+    /// How many rows are kept; all are counted.
     most: u64,
     sheet: Sheet,
     found: u64,
@@ -143,7 +144,7 @@ impl<'f> Hits<'f> {
         let at: Vec<String> = at.into_iter().flatten().map(position).collect();
         let text = |field: Field| self.masked(row.text(field).unwrap_or_default().as_ref());
         let token = text(Field::Token);
-        let shown_token = if token.starts_with("hmac-sha256:") {
+        let shown_token = if token.starts_with(HASH_PREFIX) {
             short(&token)
         } else {
             token.chars().take(HASH_SHOWN).collect()

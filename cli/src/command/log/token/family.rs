@@ -9,9 +9,9 @@ use onrecord_value::Time;
 use crate::command::log::groups::text_at;
 use crate::command::log::tally::Tally;
 
-/// So many tokens are followed.
+/// At most this many tokens are followed.
 const TOKENS_MAX: usize = 10_000;
-/// So many revocations by prefix are remembered.
+/// At most this many revocations by prefix are remembered.
 const PREFIXES_MAX: usize = 1000;
 /// What every line of a revocation by prefix has in its path.
 const BY_PREFIX: [&str; 2] = ["sys/leases/revoke-prefix/", "sys/leases/revoke-force/"];

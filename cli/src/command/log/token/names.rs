@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use onrecord_client::{Client, Error};
+use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Filter};
 use onrecord_value::printable::printable;
 
@@ -15,10 +16,9 @@ use crate::command::log::question::{Question, ask};
 use crate::command::log::{row_cells, unreadable};
 use crate::command::{Failure, Invocation, Session, secret_from_stdin};
 
-const HASH: &str = "hmac-sha256:";
-/// So many salts are asked for.
+/// At most this many salts are asked for.
 const SALTS_MAX: usize = 64;
-/// So many accessors are hashed by `-find-accessor`.
+/// At most this many accessors are hashed by `-find-accessor`.
 const ACCESSORS_MAX: usize = 10_000;
 
 /// Texts of a log that name a token.
@@ -35,12 +35,12 @@ pub(super) fn seeds(
     named: &str,
     question: &Question,
 ) -> Result<Seeds, Failure> {
-    let digits = named.strip_prefix(HASH).unwrap_or(named);
+    let digits = named.strip_prefix(HASH_PREFIX).unwrap_or(named);
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase());
     if is_hex && (row_cells::HASH_SHOWN..=64).contains(&digits.len()) {
-        return Ok(Seeds { hashes: vec![format!("{HASH}{digits}")], is_clear: false, warning: None });
+        return Ok(Seeds { hashes: vec![format!("{HASH_PREFIX}{digits}")], is_clear: false, warning: None });
     }
-    if named.starts_with(HASH) {
+    if named.starts_with(HASH_PREFIX) {
         return Err(unreadable("A hash is hmac-sha256: and 64 hex digits; the first 12 will do"));
     }
     if is_request_id(named) {
@@ -133,7 +133,7 @@ pub(super) fn find_accessors(
     invocation: &Invocation,
     family: &Family,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let wanted: BTreeSet<String> = family.accessors().filter(|text| text.starts_with(HASH)).collect();
+    let wanted: BTreeSet<String> = family.accessors().filter(|text| text.starts_with(HASH_PREFIX)).collect();
     let client = session.client(invocation)?;
     session.block_on(find(&client, &wanted))?.map_err(|error| match error {
         Error::NotSent(request) => Failure::DryRun(request),
