@@ -40,7 +40,7 @@ mod tree;
 pub use checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "ed25519")]
 pub use ed25519::{Cosigned, Ed25519Key, KeyError, SEED_LENGTH};
-pub use hash::{Digest, Hash, HashError, hash_children, hash_leaf, line_digest};
+pub use hash::{Digest, Hash, HashError, hash_children, hash_leaf, hash_leaves, line_digest, line_digests};
 pub use log::{LoadError, TreeLog, read_bundle, read_tile, remove_outdated};
 pub use note::{
     Algorithm, Note, NoteError, NoteSignature, SignError, Signer, VerifierKey, VerifierKeyError,

@@ -2,7 +2,7 @@
 //! that is needed to append and to compute the root: at most 8 KiB a level, of which there are 8.
 //! Never in it: what lies left of the edge; entries; a store.
 
-use crate::hash::{Hash, hash_children};
+use crate::hash::{Hash, hash_children, hash_pairs};
 use crate::tile::{TILE_WIDTH, Tile, TileId};
 
 /// A tree that leaves are appended to.
@@ -93,13 +93,7 @@ impl Tree {
 pub(crate) fn perfect_root(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
-        row = row
-            .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => hash_children(left, right),
-                odd => odd.first().copied().unwrap_or_else(Hash::empty),
-            })
-            .collect();
+        row = hash_pairs(&row);
     }
     row.first().copied().unwrap_or_else(Hash::empty)
 }

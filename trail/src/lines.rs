@@ -39,6 +39,16 @@ pub(crate) struct Line<'a> {
     pub(crate) too_long: bool,
 }
 
+/// Where a line lies in the buffer, until more is read.
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    end: usize,
+    offset: u64,
+    whole: bool,
+    too_long: bool,
+}
+
 impl<R: Read> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self {
@@ -55,27 +65,58 @@ impl<R: Read> Lines<R> {
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let found = loop {
-            let unseen = self.buffer.get(self.looked..self.end).unwrap_or_default();
-            if let Some(at) = memchr(b'\n', unseen) {
-                break Some(self.looked + at);
+        let found = self.find()?;
+        Ok(found.map(|place| self.line(place)))
+    }
+
+    /// The next line, and up to `max` in all of those that were read together with it. None at the end.
+    pub(crate) fn next_many(&mut self, max: usize) -> io::Result<Vec<Line<'_>>> {
+        let mut places: Vec<Place> = self.find()?.into_iter().collect();
+        while !places.is_empty()
+            && places.len() < max
+            && let Some(place) = self.find_read()
+        {
+            places.push(place);
+        }
+        Ok(places.into_iter().map(|place| self.line(place)).collect())
+    }
+
+    fn line(&self, place: Place) -> Line<'_> {
+        let Place { start, end, offset, whole, too_long } = place;
+        Line { text: self.buffer.get(start..end).unwrap_or_default(), offset, whole, too_long }
+    }
+
+    fn find(&mut self) -> io::Result<Option<Place>> {
+        loop {
+            if let Some(place) = self.find_read() {
+                return Ok(Some(place));
             }
-            self.looked = self.end;
             if self.ended {
-                break None;
+                let has_rest = self.end > self.start;
+                return Ok(has_rest.then(|| self.pass(self.end, self.end)));
             }
             self.read_more()?;
-        };
-        let (line_end, next) = found.map_or((self.end, self.end), |at| (at, at + 1));
-        if found.is_none() && line_end == self.start {
-            return Ok(None);
         }
-        let (start, offset) = (self.start, self.offset);
-        self.offset += (next - start) as u64;
-        (self.start, self.looked) = (next, next);
+    }
+
+    /// The next line, if its end was read already.
+    fn find_read(&mut self) -> Option<Place> {
+        let unseen = self.buffer.get(self.looked..self.end).unwrap_or_default();
+        let Some(length) = memchr(b'\n', unseen) else {
+            self.looked = self.end;
+            return None;
+        };
+        let end = self.looked + length;
+        Some(self.pass(end, end + 1))
+    }
+
+    /// Goes on to the line that begins at `next`.
+    fn pass(&mut self, end: usize, next: usize) -> Place {
         let too_long = std::mem::take(&mut self.too_long);
-        let text = self.buffer.get(start..line_end).unwrap_or_default();
-        Ok(Some(Line { text, offset, whole: found.is_some(), too_long }))
+        let place = Place { start: self.start, end, offset: self.offset, whole: next > end, too_long };
+        self.offset += (next - self.start) as u64;
+        (self.start, self.looked) = (next, next);
+        place
     }
 
     /// Moves the current line to the beginning of the buffer, and reads more.

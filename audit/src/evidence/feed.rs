@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::ops::Range;
 
-use onrecord_evidence::{Digest, line_digest};
+use onrecord_evidence::{Digest, line_digests};
 
 use crate::device::FileId;
 
@@ -188,8 +188,9 @@ impl Feed {
     }
 
     fn add_digests(&mut self, file: FileId, start: u64, end: u64, text: &[u8]) {
-        let before = self.digests;
-        let digests = each_line(text).map(line_digest).inspect(|_| self.digests += 1);
+        let digests = line_digests(each_line(text));
+        debug_assert!(!digests.is_empty(), "whole lines are at least one");
+        self.digests += digests.len();
         if let Some(Record::Lines { file: last, end: to, content: Content::Digests(all), .. }) =
             self.records.last_mut()
             && *last == file
@@ -198,10 +199,8 @@ impl Feed {
             all.extend(digests);
             *to = end;
         } else {
-            let all: Vec<_> = digests.collect();
-            self.records.push(Record::Lines { file, start, end, content: Content::Digests(all) });
+            self.records.push(Record::Lines { file, start, end, content: Content::Digests(digests) });
         }
-        debug_assert!(self.digests > before, "whole lines are at least one");
     }
 
     /// Brings lines that two devices wrote to one file at a time into the order of the file.

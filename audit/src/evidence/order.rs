@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use onrecord_evidence::line_digest;
+use onrecord_evidence::line_digests;
 
 use super::feed::{Content, Feed, Record, each_line};
 use crate::device::FileId;
@@ -73,7 +73,7 @@ fn gap_in(records: &[Record], (current, mut covered): (FileId, u64)) -> Option<u
 fn owned(feed: &Feed, record: Record) -> Record {
     match record {
         Record::Lines { file, start, end, content: Content::Bytes(chunk, range) } => {
-            let digests = each_line(feed.bytes(chunk, range)).map(line_digest).collect();
+            let digests = line_digests(each_line(feed.bytes(chunk, range)));
             Record::Lines { file, start, end, content: Content::Digests(digests) }
         }
         other => other,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use onrecord_entry::decode;
-use onrecord_evidence::{Digest, Store, StoreReader, TreeLog, line_digest};
+use onrecord_evidence::{Digest, Store, StoreReader, TreeLog, line_digests};
 use onrecord_value::Time;
 
 use super::attribute::FileMark;
@@ -244,9 +244,8 @@ impl Worker {
                 // A line that is longer.
                 None => slice = slice.saturating_mul(2),
                 Some((_, end)) => {
-                    for (digest, _) in found {
-                        self.append(digest);
-                    }
+                    let entries: Vec<Digest> = found.into_iter().map(|(digest, _)| digest).collect();
+                    self.append(&entries);
                     (self.covered, at, slice) = (end, end, REPAIRED_AT_ONCE);
                 }
             }
@@ -322,9 +321,7 @@ impl Worker {
                         Content::Bytes(chunk, range) => self.add_lines(feed.bytes(chunk, range)),
                         Content::Digests(digests) => {
                             self.news = true;
-                            for digest in digests {
-                                self.append(digest);
-                            }
+                            self.append(&digests);
                         }
                     }
                     if current {
@@ -346,15 +343,13 @@ impl Worker {
     }
 
     fn add_lines(&mut self, text: &[u8]) {
-        for line in each_line(text) {
-            self.news = self.news || !is_checkpoint(line);
-            self.append(line_digest(line));
-        }
+        self.news = self.news || each_line(text).any(|line| !is_checkpoint(line));
+        self.append(&line_digests(each_line(text)));
     }
 
-    fn append(&mut self, entry: Digest) {
-        self.log.append(entry);
-        self.recent.push(entry);
+    fn append(&mut self, entries: &[Digest]) {
+        self.log.append_all(entries);
+        self.recent.extend_from_slice(entries);
     }
 
     /// What was written to the file before is covered by a checkpoint, if the folder lets it; then another one follows.

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 
 /// The level of each crate; one may depend only on lower ones.
-const LEVELS: [(&str, u8); 13] = [
+const LEVELS: [(&str, u8); 14] = [
     ("value", 0),
+    ("digest", 0),
     ("hcl", 0),
     ("entry", 1),
     ("evidence", 1),

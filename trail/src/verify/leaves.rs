@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use onrecord_entry::{SeqRange, SeqSet};
-use onrecord_evidence::{Digest, Hash, TILE_WIDTH, TileId, TileKind, hash_leaf, read_bundle, read_tile};
+use onrecord_evidence::{Digest, Hash, TILE_WIDTH, TileId, TileKind, hash_leaves, read_bundle, read_tile};
 use sha2::{Digest as _, Sha256};
 
 use super::line_hashes::LineDigest;
@@ -116,7 +116,7 @@ impl<'t> Leaves<'t> {
     pub(crate) fn get(&mut self, leaf: u64) -> Option<Hash> {
         let (group, place) = self.group(leaf)?;
         if group.leaves.is_none() {
-            group.leaves = Some(group.entries.as_ref()?.iter().map(|entry| hash_leaf(entry)).collect());
+            group.leaves = Some(hash_leaves(group.entries.as_ref()?));
         }
         group.leaves.as_ref()?.get(place).copied()
     }
@@ -161,7 +161,7 @@ impl<'t> Leaves<'t> {
         };
         let entries = || read_bundle(self.tree, id).ok().map(|bundle| bundle.entries);
         let tile = || read_tile(self.tree, id).ok().map(|tile| tile.hashes);
-        let below = || Some(entries()?.iter().map(|entry| hash_leaf(entry)).collect());
+        let below = || Some(hash_leaves(&entries()?));
         let found = match self.groups.map(|groups| groups.get(index)) {
             Some(Group::Unknown) => return Loaded::default(),
             Some(Group::Entries(digest)) => {

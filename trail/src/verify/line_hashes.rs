@@ -6,19 +6,23 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use onrecord_evidence::{Digest, Hash, hash_leaf, line_digest};
+use onrecord_evidence::{Digest, Hash, hash_leaf, line_digests};
 
 use super::tree_events::{TreeEvent, TreeEvents};
 use crate::input::Input;
 use crate::lines::{Line, Lines};
+
+/// So many lines are hashed at once, at most.
+const AT_ONCE: usize = 1024;
 
 /// The digest of a line. Of one that is too long only the end is known: no entry and no leaf is like it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineDigest(Option<Digest>);
 
 impl LineDigest {
-    pub(crate) fn of(line: &Line<'_>) -> Self {
-        Self((!line.too_long).then(|| line_digest(line.text)))
+    fn of_each(lines: &[Line<'_>]) -> impl Iterator<Item = Self> {
+        let digests = line_digests(lines.iter().map(|line| line.text));
+        lines.iter().zip(digests).map(|(line, digest)| Self((!line.too_long).then_some(digest)))
     }
 
     pub(crate) fn is(self, entry: &Digest) -> bool {
@@ -112,16 +116,18 @@ impl LineHashes {
         if self.ended {
             return;
         }
-        match self.lines.next() {
-            Ok(Some(line)) => {
-                self.whole = line.whole;
-                self.read += 1;
-                if !line.too_long {
-                    self.events.see(self.read, line.text);
+        match self.lines.next_many(AT_ONCE) {
+            Ok(lines) if lines.is_empty() => self.ended = true,
+            Ok(lines) => {
+                for line in &lines {
+                    self.whole = line.whole;
+                    self.read += 1;
+                    if !line.too_long {
+                        self.events.see(self.read, line.text);
+                    }
                 }
-                self.queue.push_back(LineDigest::of(&line));
+                self.queue.extend(LineDigest::of_each(&lines));
             }
-            Ok(None) => self.ended = true,
             Err(error) => {
                 self.ended = true;
                 self.error = Some(error);

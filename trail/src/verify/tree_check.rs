@@ -3,7 +3,7 @@
 //! Never in it: lines, signatures.
 
 use onrecord_evidence::{
-    Hash, LoadError, TILE_WIDTH, Tile, TileId, TileKind, Tree, hash_leaf, read_bundle, read_tile,
+    Hash, LoadError, TILE_WIDTH, Tile, TileId, TileKind, Tree, hash_leaves, read_bundle, read_tile,
 };
 
 use super::kept::KeptRoots;
@@ -85,10 +85,7 @@ impl Checker<'_, '_> {
     fn group(&mut self, id: TileId) -> Option<Vec<Hash>> {
         let tile = read_tile(self.tree, id).map(|tile| tile.hashes);
         let bundle = read_bundle(self.tree, id).map(|bundle| bundle.entries);
-        let below = bundle.map(|entries| {
-            let leaves: Vec<Hash> = entries.iter().map(|entry| hash_leaf(entry)).collect();
-            (leaves, entries)
-        });
+        let below = bundle.map(|entries| (hash_leaves(&entries), entries));
         if let (Ok(hashes), Ok((leaves, entries))) = (&tile, &below)
             && hashes == leaves
         {
