@@ -1,10 +1,12 @@
-//! Turns: what is large on one connection waits for what is small on the others of its thread, in either direction.
+//! Turns: what is large on one connection waits for what is small on the others, in either direction.
 //! Never in it: how fast a client must be (`transfer.rs`), or what is transferred.
 
+use std::cell::OnceCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// How many bytes a transfer may have at its beginning: what a small request or its answer needs.
@@ -16,6 +18,27 @@ thread_local! {
     /// The right of this thread's connections to a further turn: one after another. Sixty large answers or forty uploads
     /// would otherwise each have a turn before a small request has its own.
     static FURTHER_TURN: Arc<Semaphore> = Arc::new(Semaphore::new(1));
+    /// The thread of lower priority that this thread waits for before each further turn.
+    static PACER: OnceCell<Handle> = const { OnceCell::new() };
+}
+
+/// Has each further turn of this thread's connections begin when a thread of lower priority has had a processor. In effect
+/// large transfers have that priority, and this thread sleeps between two of their turns. A thread that never sleeps keeps
+/// its processor for a millisecond or more (the slice of Linux's scheduler), which small requests of another serving thread
+/// on the same processor would wait for.
+pub(crate) fn pace_by(lower: Handle) {
+    // The first one stays.
+    PACER.with(|pacer| pacer.set(lower).unwrap_or_default());
+}
+
+/// Returns when the pacing thread has had a processor and the runtime has looked for what has arrived for others.
+async fn be_paced() {
+    let pacer = PACER.with(|pacer| pacer.get().cloned());
+    match pacer {
+        // A runtime that is shut down paces nothing, and the connection ends soon.
+        Some(pacer) => pacer.spawn(async {}).await.unwrap_or_default(),
+        None => tokio::task::yield_now().await,
+    }
 }
 
 /// Waits for the right to a further turn.
@@ -53,8 +76,7 @@ impl Turn {
             let next = FURTHER_TURN.with(Arc::clone).acquire_owned();
             Box::pin(async move {
                 let permit = next.await;
-                // The runtime looks for what has arrived for others before it goes on.
-                tokio::task::yield_now().await;
+                be_paced().await;
                 permit
             })
         });

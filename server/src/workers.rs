@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
+use crate::turn;
 use crate::wake_queue::WakeQueue;
 
 /// By how much large requests give way to small ones (`nice`, see setpriority(2)).
@@ -48,8 +49,9 @@ struct Worker {
 impl Workers {
     /// Starts this many threads, half as many for large requests, one for operators' and one for large bodies.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
-        let threads = (0..count.max(1)).map(Worker::start).collect::<io::Result<_>>()?;
         let bodies = runtime(1, "serve-bodies").on_thread_start(give_way).build()?;
+        let start = |number| Worker::start(number, bodies.handle().clone());
+        let threads = (0..count.max(1)).map(start).collect::<io::Result<_>>()?;
         let ordinary = runtime((count / 2).max(1), "serve-large").on_thread_start(give_way).build()?;
         let operators = runtime(1, "serve-operator").build()?;
         let large_requests = LargeRequests {
@@ -100,12 +102,14 @@ fn give_way() {
 }
 
 impl Worker {
-    fn start(number: usize) -> io::Result<Self> {
+    /// Starts one whose large transfers are paced by a thread of lower priority.
+    fn start(number: usize, pacer: Handle) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, wake_queue) = (runtime.handle().clone(), Arc::new(WakeQueue::default()));
         let (open, closed) = oneshot::channel();
         let drain = Arc::clone(&wake_queue).drain();
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
+            turn::pace_by(pacer);
             runtime.block_on(async move {
                 tokio::select! {
                     () = drain => {}

@@ -200,3 +200,22 @@ async fn the_next_request_of_a_connection_has_a_first_turn_again() {
     // It waits for nothing.
     assert!(reading.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
+
+#[tokio::test]
+async fn a_further_turn_waits_until_the_pacing_thread_has_had_a_processor() {
+    let pacer = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (go_on, waits) = std::sync::mpsc::channel::<()>();
+    pacer.spawn(async move { waits.recv().unwrap_or_default() });
+    pace_by(pacer.handle().clone());
+
+    let (mut writer, mut reading) = with_room();
+    let first = writer.write(&[7; FIRST]).await.unwrap();
+    assert_eq!(first, FIRST, "the first turn waits for nothing");
+    let mut further = tokio::spawn(async move { writer.write(&[7; FURTHER]).await.unwrap() });
+    // The thread is not held up meanwhile.
+    reading.read_exact(&mut [0; FIRST]).await.unwrap();
+    assert!(Pin::new(&mut further).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    go_on.send(()).unwrap();
+    assert_eq!(further.await.unwrap(), FURTHER);
+    pacer.shutdown_background();
+}
