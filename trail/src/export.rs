@@ -15,6 +15,7 @@ mod parquet_folder;
 use crate::query::Row;
 use onrecord_value::printable::printable_json;
 
+pub use csv::csv_cell;
 pub use parquet_folder::{ParquetError, ParquetFolder};
 
 /// A format of events or tables.

@@ -2,6 +2,7 @@
 //! characters are escapes of JSON, in the other formats they are written as `\u{1b}`.
 //! Never in it: streams, and where the cells come from.
 
+use onrecord_trail::export::csv_cell;
 use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value, json};
 
@@ -110,7 +111,7 @@ impl Sheet {
 
     /// The first line of CSV.
     pub(crate) fn csv_head(&self) -> String {
-        let names = self.columns.iter().map(|column| csv(&column.name));
+        let names = self.columns.iter().map(|column| csv_cell(&column.name));
         format!("{}\n", names.collect::<Vec<_>>().join(","))
     }
 
@@ -118,20 +119,13 @@ impl Sheet {
     pub(crate) fn csv_line(row: &[Cell]) -> String {
         let cell = |cell: &Cell| match &cell.value {
             Value::Null => String::new(),
-            Value::Array(items) => csv(&items.iter().map(plain).collect::<Vec<_>>().join(", ")),
+            Value::Array(items) => csv_cell(&items.iter().map(plain).collect::<Vec<_>>().join(", ")),
             // A number cannot begin a formula.
             Value::Number(number) => number.text().to_owned(),
-            value => csv(&plain(value)),
+            value => csv_cell(&plain(value)),
         };
         format!("{}\n", row.iter().map(cell).collect::<Vec<_>>().join(","))
     }
-}
-
-/// A text as a cell of CSV (RFC 4180). What a spreadsheet would take for a formula begins with a quote.
-fn csv(text: &str) -> String {
-    let text = printable(text);
-    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
-    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// A value whose texts have no character that could control a terminal: those are written as escapes.
