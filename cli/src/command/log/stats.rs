@@ -72,7 +72,7 @@ impl Stats {
             failed: 0,
             logins: 0,
             issued: 0,
-            different: COUNTED.iter().map(|_| Different::default()).collect(),
+            different: COUNTED.iter().map(|_| Different::new(DIFFERENT_MAX)).collect(),
             kinds: KINDS.iter().map(|_| Tally::new()).collect(),
             tops: COUNTED.iter().map(|_| Tally::new()).collect(),
             durations: Durations::default(),
@@ -135,6 +135,7 @@ impl Stats {
             ["people and services", "paths", "addresses", "tokens"].iter().zip(&self.different)
         {
             line(&format!("different {what}"), &different.shown(), (different.seen.len() as u64).into());
+            answer.warnings.extend(different.warning(what));
         }
         for (what, nanos) in self.durations.quantiles() {
             line(what, &duration(nanos), nanos.into());
@@ -194,17 +195,21 @@ fn hours(hours: &BTreeMap<i128, (u64, u64)>, zone: &onrecord_trail::query::Zone)
 }
 
 /// Different texts, by hashes of them.
-#[derive(Default)]
 struct Different {
     seen: HashSet<u64>,
     hasher: RandomState,
+    most: usize,
     more: bool,
 }
 
 impl Different {
+    fn new(most: usize) -> Self {
+        Self { seen: HashSet::new(), hasher: RandomState::new(), most, more: false }
+    }
+
     fn add(&mut self, text: &str) {
         let hash = self.hasher.hash_one(text);
-        if self.seen.len() < DIFFERENT_MAX {
+        if self.seen.len() < self.most {
             self.seen.insert(hash);
         } else {
             self.more |= !self.seen.contains(&hash);
@@ -213,6 +218,13 @@ impl Different {
 
     fn shown(&self) -> String {
         format!("{}{}", if self.more { "more than " } else { "" }, self.seen.len())
+    }
+
+    /// Said above the counts: a number alone, as programs get it, does not show that it is a bound.
+    fn warning(&self, what: &str) -> Option<String> {
+        self.more.then(|| {
+            format!("There are more than {} different {what}: they are not counted further.", self.most)
+        })
     }
 }
 
@@ -277,6 +289,21 @@ fn end_of(step: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_different_texts_than_are_counted_are_said_in_words() {
+        let mut different = Different::new(2);
+        for text in ["a", "b", "a"] {
+            different.add(text);
+        }
+        assert_eq!((different.shown().as_str(), different.warning("paths")), ("2", None));
+        different.add("c");
+        assert_eq!(different.shown(), "more than 2");
+        assert_eq!(
+            different.warning("paths").unwrap(),
+            "There are more than 2 different paths: they are not counted further."
+        );
+    }
 
     #[test]
     fn a_duration_is_within_its_step() {
