@@ -69,12 +69,12 @@ impl LogQueries {
     pub(crate) async fn run(&self, query: LogQuery, process: Arc<dyn Process>) -> Result<Object, Refusal> {
         let limit = query.time + OVERTIME;
         let permit = Arc::clone(&self.0).try_acquire_owned().map_err(|_| busy())?;
-        let work = move || answered(&query, &*process, permit);
+        let work = move || run_query(&query, &*process, permit);
         let task = BlockingTask::begin("onrecord-query", work).map_err(|error| {
             tracing::error!(%error, "a thread for a query could not be started");
             Refusal::internal()
         })?;
-        task.wait(limit).await.ok_or_else(Refusal::internal)?
+        task.wait(limit).await.ok_or_else(Refusal::internal)
     }
 }
 
@@ -89,37 +89,24 @@ fn busy() -> Refusal {
     }
 }
 
-fn answered(
-    query: &LogQuery,
-    process: &dyn Process,
-    _permit: OwnedSemaphorePermit,
-) -> Result<Object, Refusal> {
+fn run_query(query: &LogQuery, process: &dyn Process, _permit: OwnedSemaphorePermit) -> Object {
     process.lower_priority();
     let mut skipped = query.sources.skipped.clone();
     let mut inputs = Vec::new();
     let mut devices = Object::new();
     for (path, file) in &query.sources.files {
-        let Ok(mut files) = files_of_log(file) else {
+        let Ok(files) = files_of_log(file) else {
             skipped.push((path.clone(), "the folder of its file cannot be read"));
             continue;
         };
-        let found = files.len();
-        // A rotation may have compressed one meanwhile.
-        files.retain(|file| std::fs::File::open(file).is_ok());
-        if files.len() < found {
-            skipped.push((path.clone(), "some of its files cannot be opened"));
-        }
         devices.insert(path.as_str(), files.iter().map(|file| file.display().to_string()).collect::<Value>());
         inputs.extend(files.iter().map(Input::file));
     }
     let one = NonZero::<usize>::MIN;
     let asked = Query { threads: Some(one), ..query.query.clone() };
     let mut rows = Rows::new(query);
-    let summary = run(inputs, &asked, &mut rows).map_err(|error| {
-        tracing::warn!(%error, "a query of the audit logs failed");
-        Refusal::invalid(format!("the logs cannot be read: {error}"))
-    })?;
-    Ok(answer::object(rows, &summary, devices, &skipped))
+    let summary = run(inputs, &asked, &mut rows);
+    answer::object(rows, &summary, devices, &skipped)
 }
 
 /// Which bound ended a query.

@@ -20,7 +20,6 @@ pub use compare::{ComparedValue, Comparison, ComparisonGroup};
 pub use json::ReportError;
 pub use model::{
     ActivityReport, Asked, Change, DeclaredGap, Latency, Login, Point, Ranked, Ranking, Series, Slow, Stamp,
-    Totals, Verification, Warning, WhatWasRead,
+    Totals, Verification, WhatWasRead,
 };
 pub use page::page;
-pub use warnings::warnings;

@@ -21,6 +21,9 @@ use crate::union::Union;
 /// How many bytes are read between two reports of progress.
 const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
 
+/// How many bytes of pieces may wait for earlier ones.
+const EARLY_PARTS_MAX: usize = 256 * 1024 * 1024;
+
 /// How to check.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -102,7 +105,7 @@ impl<'o> Checker<'o> {
             scanner: Scanner::new(options.thorough),
             devices: HashMap::new(),
             union: Union::new(&options.answered),
-            parts: Parts::default(),
+            parts: Parts::hashed(EARLY_PARTS_MAX),
             torn: TornLines::default(),
             no_entries: Sample::default(),
             sources: Vec::new(),
@@ -261,7 +264,7 @@ impl<'o> Checker<'o> {
         match self.parts.add(record, part) {
             Assembly::Incomplete => {}
             Assembly::Corrupt => self.device(seen).counted.wrong_parts += 1,
-            Assembly::Complete => {
+            Assembly::Complete(_) => {
                 self.entry(seen);
                 self.device(seen).counted.split += 1;
             }

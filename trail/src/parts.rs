@@ -1,5 +1,5 @@
 //! Entries in pieces: joined in their order, and counted as one entry if the SHA-256 of the whole is right.
-//! Never in it: the text of a piece after it was hashed.
+//! Never in it: what is in them. The text of a piece is kept only for a reader of the whole line.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,76 +9,127 @@ use sha2::{Digest, Sha256};
 
 use crate::fast_scan::Part;
 
-/// How many bytes of pieces may wait for earlier pieces, of all entries together. Devices send pieces in their order.
-const WAITING_MAX: usize = 256 * 1024 * 1024;
+/// Entries of which pieces are missing, at most.
+const PENDING_MAX: usize = 10_000;
 
-#[derive(Default)]
+/// An entry: the device, the boot and the number.
+pub(crate) type Key = (SaltId, Boot, u64);
+
 pub(crate) struct Parts {
-    pending: HashMap<(SaltId, Boot, u64), Pending>,
-    waiting: usize,
+    pending: HashMap<Key, Pending>,
+    /// The bytes of all pieces that are kept.
+    kept: usize,
+    kept_max: usize,
+    keeps_text: bool,
+    /// Entries of each device that were given up because there were too many, or too long ones.
+    given_up: HashMap<SaltId, u64>,
 }
 
 struct Pending {
     first: Part,
     hash: Sha256,
     hashed: u64,
+    /// The text so far, if it is kept.
+    text: String,
     next: u64,
     early: BTreeMap<u64, String>,
+    /// The bytes of the text and of early pieces.
+    kept: usize,
 }
 
 /// The state of an entry after a piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Assembly {
     Incomplete,
-    Complete,
+    /// The text, if it is kept.
+    Complete(String),
     /// All pieces are there, and their SHA-256 is wrong.
     Corrupt,
 }
 
 impl Parts {
+    /// Pieces are hashed and dropped. Those that wait for earlier ones may have so many bytes: devices send them in their order.
+    pub(crate) fn hashed(kept_max: usize) -> Self {
+        Self { pending: HashMap::new(), kept: 0, kept_max, keeps_text: false, given_up: HashMap::new() }
+    }
+
+    /// Pieces are kept until the entry is whole, so many bytes of all entries together.
+    pub(crate) fn with_text(kept_max: usize) -> Self {
+        Self { keeps_text: true, ..Self::hashed(kept_max) }
+    }
+
     pub(crate) fn add(&mut self, record: Record, part: Part) -> Assembly {
         let key = (record.device_id(), record.boot, record.seq);
-        let pending = self.pending.entry(key).or_insert_with(|| Pending {
-            first: Part { text: String::new(), ..part.clone() },
-            hash: Sha256::new(),
-            hashed: 0,
-            next: 1,
-            early: BTreeMap::new(),
-        });
-        if part.number > pending.next {
-            if self.waiting.saturating_add(part.text.len()) <= WAITING_MAX {
-                self.waiting += part.text.len();
-                let double = pending.early.insert(part.number, part.text);
-                self.waiting -= double.map_or(0, |text| text.len());
+        let pending = self.pending.entry(key).or_insert_with(|| Pending::new(&part));
+        let before = pending.kept;
+        pending.add(part, self.keeps_text);
+        self.kept = self.kept - before + pending.kept;
+        if pending.next > pending.first.of {
+            let Some(whole) = self.pending.remove(&key) else { return Assembly::Corrupt };
+            self.kept -= whole.kept;
+            return if whole.has_right_digest() { Assembly::Complete(whole.text) } else { Assembly::Corrupt };
+        }
+        if self.kept > self.kept_max || self.pending.len() > PENDING_MAX {
+            for (salt, ..) in self.pending.drain().map(|(key, _)| key) {
+                *self.given_up.entry(salt).or_default() += 1;
             }
-            return Assembly::Incomplete;
+            self.kept = 0;
         }
-        if part.number < pending.next {
-            return Assembly::Incomplete;
-        }
-        pending.take(&part.text);
-        while let Some(text) = pending.early.remove(&pending.next) {
-            self.waiting -= text.len();
-            pending.take(&text);
-        }
-        if pending.next <= pending.first.of {
-            return Assembly::Incomplete;
-        }
-        let right = self.pending.remove(&key).is_some_and(|pending| pending.has_right_digest());
-        if right { Assembly::Complete } else { Assembly::Corrupt }
+        Assembly::Incomplete
     }
 
     /// How many entries of a salt have pieces missing.
     pub(crate) fn incomplete(&self, salt: SaltId) -> u64 {
-        self.pending.keys().filter(|(of, ..)| *of == salt).count() as u64
+        let pending = self.pending.keys().filter(|(of, ..)| *of == salt).count() as u64;
+        pending + self.given_up.get(&salt).copied().unwrap_or(0)
+    }
+
+    /// The entries that have pieces missing.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Key> {
+        self.pending.keys().copied()
+    }
+
+    /// How many further ones were given up.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.given_up.values().sum()
     }
 }
 
 impl Pending {
-    fn take(&mut self, text: &str) {
+    fn new(part: &Part) -> Self {
+        Self {
+            first: Part { text: String::new(), sha256: part.sha256.clone(), ..*part },
+            hash: Sha256::new(),
+            hashed: 0,
+            text: String::new(),
+            next: 1,
+            early: BTreeMap::new(),
+            kept: 0,
+        }
+    }
+
+    fn add(&mut self, part: Part, keeps_text: bool) {
+        if part.number > self.next {
+            self.kept += part.text.len();
+            let double = self.early.insert(part.number, part.text);
+            self.kept -= double.map_or(0, |text| text.len());
+        } else if part.number == self.next {
+            self.take(&part.text, keeps_text);
+            while let Some(text) = self.early.remove(&self.next) {
+                self.kept -= text.len();
+                self.take(&text, keeps_text);
+            }
+        }
+    }
+
+    fn take(&mut self, text: &str, keeps_text: bool) {
         self.hash.update(text);
         self.hashed += text.len() as u64;
         self.next += 1;
+        if keeps_text {
+            self.text.push_str(text);
+            self.kept += text.len();
+        }
     }
 
     fn has_right_digest(&self) -> bool {
@@ -110,14 +161,15 @@ mod tests {
     fn pieces_in_any_order_with_repetitions_are_the_entry() {
         let pieces = parts("the whole line", &[3, 7, 8]);
         for order in [&[0, 1, 2, 3][..], &[3, 2, 1, 0], &[0, 0, 2, 2, 1, 1, 0, 3], &[0, 1, 0, 1, 2, 3]] {
-            let mut all = Parts::default();
+            let mut all = Parts::with_text(100);
             let (last, before) = order.split_last().unwrap();
             for &at in before {
                 assert_eq!(all.add(RECORD, pieces[at].clone()), Assembly::Incomplete, "{order:?}");
             }
             assert_eq!(all.incomplete(RECORD.salt), 1);
-            assert_eq!(all.add(RECORD, pieces[*last].clone()), Assembly::Complete, "{order:?}");
-            assert_eq!((all.incomplete(RECORD.salt), all.waiting), (0, 0));
+            let whole = Assembly::Complete("the whole line".to_owned());
+            assert_eq!(all.add(RECORD, pieces[*last].clone()), whole, "{order:?}");
+            assert_eq!((all.incomplete(RECORD.salt), all.kept), (0, 0));
         }
     }
 
@@ -125,8 +177,26 @@ mod tests {
     fn a_changed_piece_is_noticed() {
         let mut pieces = parts("the whole line", &[3]);
         pieces[1].text = "another end".to_owned();
-        let mut all = Parts::default();
+        let mut all = Parts::hashed(100);
         assert_eq!(all.add(RECORD, pieces[0].clone()), Assembly::Incomplete);
         assert_eq!(all.add(RECORD, pieces[1].clone()), Assembly::Corrupt);
+    }
+    #[test]
+    fn pieces_beyond_the_bound_are_given_up_and_counted() {
+        let pieces = parts("the whole line", &[3, 7, 8]);
+        let mut all = Parts::with_text(9);
+        for piece in [&pieces[2], &pieces[3]] {
+            assert_eq!(all.add(RECORD, piece.clone()), Assembly::Incomplete);
+        }
+        assert_eq!((all.given_up(), all.kept), (0, 7));
+        all.add(RECORD, pieces[0].clone());
+        assert_eq!((all.given_up(), all.kept, all.incomplete(RECORD.salt)), (1, 0, 1));
+        assert_eq!(all.pending().count(), 0);
+        // Hashing alone keeps nothing of pieces in their order.
+        let mut all = Parts::hashed(0);
+        for piece in &pieces[..3] {
+            assert_eq!(all.add(RECORD, piece.clone()), Assembly::Incomplete);
+        }
+        assert_eq!(all.add(RECORD, pieces[3].clone()), Assembly::Complete(String::new()));
     }
 }

@@ -16,7 +16,7 @@
 //! let summary = run(vec![Input::file(&log)], &query, &mut |row: &onrecord_trail::query::Row| {
 //!     paths.extend(row.text(Field::Path).map(|path| path.into_owned()));
 //!     ControlFlow::Continue(())
-//! })?;
+//! });
 //! assert_eq!((paths, summary.unanswered), (vec!["secret/a".to_owned()], 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -32,7 +32,6 @@ mod json;
 mod kv;
 mod leaf;
 mod needles;
-mod pieces;
 mod places;
 mod read;
 mod row;
@@ -41,15 +40,17 @@ mod seen;
 mod summary;
 mod times;
 mod waiting;
+mod warnings;
 
 use std::num::NonZero;
 use std::ops::ControlFlow;
 
 use onrecord_value::Time;
 
-use crate::check::{CheckError, Progress};
+use crate::check::Progress;
 use crate::input::Input;
 
+pub use entry::entry_object;
 pub use field::{Field, FieldInfo, FieldKind};
 pub use filter::{Filter, FilterError};
 pub use kv::typed_path;
@@ -57,6 +58,7 @@ pub use places::{Place, places};
 pub use row::{At, Position, Row};
 pub use summary::{DamagedSource, Gap, Summary};
 pub use times::{TimeContext, TimeTextError, Zone};
+pub use warnings::Warning;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -105,11 +107,8 @@ impl<F: FnMut(&Row) -> ControlFlow<()>> Sink for F {
     }
 }
 
-/// Reads logs, in any order, and delivers the rows that are asked for.
-///
-/// # Errors
-/// [`CheckError`] for the first source that cannot be opened. A source whose reading fails later is read until then, and said in
-/// the [`Summary`].
-pub fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Result<Summary, CheckError> {
+/// Reads logs, in any order, and delivers the rows that are asked for. A source that cannot be opened, or whose reading fails
+/// later, is read as far as possible, and said in [`Summary::damaged`].
+pub fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Summary {
     engine::run(inputs, query, sink)
 }

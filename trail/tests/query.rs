@@ -9,6 +9,10 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "query/cut.rs"]
+mod cut;
+#[path = "query/devices.rs"]
+mod devices;
 #[path = "query/filters.rs"]
 mod filters;
 #[path = "query/hostile.rs"]

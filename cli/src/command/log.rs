@@ -5,7 +5,6 @@ pub(crate) mod anchor;
 mod answer;
 pub(crate) mod denied;
 mod device_files;
-mod entry_object;
 pub(crate) mod export;
 pub(crate) mod find_secret;
 mod findings;

@@ -143,6 +143,24 @@ fn a_time_that_the_logs_do_not_cover_is_said_above_the_answer() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_is_said_and_the_others_are_answered() {
+    let outcome = log(&["search", "-count", "who=root", AUDIT, "no-such.log"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    let said =
+        "! no-such.log cannot be opened, and this is without it: No such file or directory (os error 2).\n";
+    assert!(outcome.stdout.contains(said), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("\n20 requests."), "{}", outcome.stdout);
+    let outcome = log(&["search", "-format=csv", "-fields=id", "who=root", "no-such.log", AUDIT]);
+    assert_eq!((outcome.code, outcome.stdout.lines().count()), (2, 21), "{outcome:?}");
+    assert!(outcome.stderr.contains(said.trim_end()), "{}", outcome.stderr);
+    for words in [&["search", "", "no-such.log"][..], &["stats", "no-such.log"]] {
+        let outcome = log(words);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{outcome:?}");
+        assert_eq!(outcome.stderr, "no-such.log cannot be read: No such file or directory (os error 2)\n");
+    }
+}
+
+#[test]
 fn a_log_with_a_tree_names_the_command_that_verifies_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("audit log");

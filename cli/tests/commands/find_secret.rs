@@ -156,6 +156,24 @@ fn a_text_is_found_under_each_salt_in_each_format_rotated_and_compressed() {
 }
 
 #[test]
+fn a_text_is_found_on_the_second_of_two_devices_and_behind_a_torn_entry() {
+    let mut logs = Logs::new();
+    logs.salt_file("salts.age", &SALTS[1..2]);
+    let first = logs.hashed(SALTS[0], Format::Json, TEXT);
+    // Of the same entry.
+    logs.seq -= 1;
+    let second = logs.hashed(SALTS[1], Format::Json, TEXT);
+    let behind_torn = [&second[..second.len() / 2], &second].concat();
+    let (a, b) = (logs.write("a.log", &first), logs.write("b.log", &behind_torn));
+    for files in [[&a, &b], [&b, &a]] {
+        let outcome = logs.find(TEXT, &["-format=jsonl", "-", files[0], files[1]]);
+        assert_eq!(outcome.code, 1, "{}{}", outcome.stdout, outcome.stderr);
+        let place = ("d0/".to_owned(), "request.data.data.password".to_owned(), "b.log:1".to_owned());
+        assert_eq!(rows(&outcome), [place]);
+    }
+}
+
+#[test]
 fn other_forms_of_a_text_are_found_unless_it_is_meant_exactly() {
     let mut logs = Logs::new();
     let lines = [

@@ -72,6 +72,25 @@ fn a_report_is_one_file_of_its_owner_and_says_what_the_log_lacks() {
 }
 
 #[test]
+fn a_report_of_a_time_after_the_end_of_the_log_and_without_a_file_says_so() {
+    let logs = Logs::new();
+    let words =
+        ["log", "report", "-tz=UTC", "-since=2026-12-01", "-out=@page.html", "@audit.log", "@missing.log"];
+    let outcome = logs.run(&words);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    for said in [
+        "! Not covered: the logs end at 2026-11-30 10:00:03Z, before 2026-12-01 00:00:00Z.\n",
+        "/missing.log cannot be opened, and this is without it: No such file or directory (os error 2).\n",
+    ] {
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
+    let page = fs::read_to_string(logs.path("page.html")).unwrap();
+    assert!(page.contains("Not covered: the logs end at"), "{page}");
+    let outcome = logs.run(&["log", "report", "-out=@other.html", "@missing.log"]);
+    assert_eq!((outcome.code, logs.names().contains(&"other.html".to_owned())), (2, false), "{outcome:?}");
+}
+
+#[test]
 fn a_file_is_replaced_only_with_force_and_a_folder_never() {
     let logs = Logs::new();
     fs::write(logs.path("page.html"), "mine").unwrap();

@@ -90,6 +90,7 @@ pub(super) fn object(
     let is_whole = rows.bound.is_none()
         && summary.damaged.is_empty()
         && summary.too_long + summary.incomplete_parts == 0
+        && summary.doubles_missed == 0
         && !summary.join_is_partial;
     object! {
         "bound" => rows.bound.map(super::Bound::name),
@@ -112,6 +113,7 @@ pub(super) fn object(
         "skipped" => reasons,
         "torn" => summary.torn,
         "unanswered" => summary.unanswered,
+        "undecided" => summary.undecided,
     }
 }
 

@@ -240,9 +240,10 @@ impl ActivityBuilder {
             more_gaps,
             comparison: None,
         };
-        let mut lacks = warnings::warnings(summary, context.since, context.until, &context.zone);
-        lacks.extend(warnings::of_report(&report));
-        report.warnings = lacks;
+        let interrupted = summary.interrupted.then(warnings::interrupted);
+        let of_logs = summary.warnings(context.since, context.until, &context.zone);
+        let own = warnings::of_report(&report);
+        report.warnings = interrupted.into_iter().chain(of_logs).chain(own).collect();
         report
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::changes::ChangeKind;
 use super::compare::Comparison;
+use crate::query::Warning;
 
 /// An instant, in JSON a text in RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,18 +111,6 @@ pub struct WhatWasRead {
     pub doubles: u64,
     /// Lines that are not entries.
     pub not_entries: u64,
-}
-
-/// Something that the report lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// A word for programs: `gaps`, `missing`, `unanswered`, …
-    pub kind: String,
-    /// A sentence for people.
-    pub text: String,
-    /// A command that tells more, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
 }
 
 /// Whether the logs were verified.

@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::join::Joiner;
-use super::read::{CHUNK, Reader};
+use super::read::{CHUNK, Damage, Reader};
 use super::scan::{Chunk, LineReader, Scanned};
 use super::{DamagedSource, Query, Sink, Summary};
-use crate::check::{CheckError, Progress};
+use crate::check::Progress;
 use crate::input::Input;
 
 /// More threads would wait for this one.
@@ -22,8 +22,8 @@ const IN_FLIGHT_MAX: usize = 20 * CHUNK;
 /// A shorter chunk shows that its source is slow: then what is known is delivered before more is read.
 const SLOW: usize = 32 * 1024;
 
-pub(super) fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Result<Summary, CheckError> {
-    let mut reader = Reader::new(inputs)?;
+pub(super) fn run(inputs: Vec<Input>, query: &Query, sink: &mut dyn Sink) -> Summary {
+    let mut reader = Reader::new(inputs);
     let lines = LineReader::new(query);
     let cores = || thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
     let threads = query.threads.map_or_else(cores, NonZero::get);
@@ -74,15 +74,10 @@ struct Flow<'q> {
 }
 
 impl Flow<'_> {
-    fn run(
-        mut self,
-        reader: &mut Reader,
-        to_threads: Sender<Chunk>,
-        sink: &mut dyn Sink,
-    ) -> Result<Summary, CheckError> {
+    fn run(mut self, reader: &mut Reader, to_threads: Sender<Chunk>, sink: &mut dyn Sink) -> Summary {
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
-            let Some(chunk) = reader.next()? else { break };
+            let Some(chunk) = reader.next() else { break };
             let bytes = chunk.bytes.len();
             self.in_flight.insert(chunk.number, bytes);
             if to_threads.send(chunk).is_err() {
@@ -100,7 +95,7 @@ impl Flow<'_> {
         }
         let sources = self.sources(reader);
         let summary = self.joiner.end(flow.is_break(), sink);
-        Ok(Summary { damaged: sources, bytes: reader.bytes(), too_long: reader.too_long, ..summary })
+        Summary { damaged: sources, bytes: reader.bytes(), too_long: reader.too_long, ..summary }
     }
 
     /// Joins what is ready; waits if there are too many in flight, or for all of them.
@@ -131,10 +126,11 @@ impl Flow<'_> {
     }
 
     fn sources(&self, reader: &Reader) -> Vec<DamagedSource> {
-        let damaged = |(source, reason): &(usize, String)| DamagedSource {
-            name: reader.names.get(*source).map_or_else(String::new, ToString::to_string),
-            reason: reason.clone(),
-            lines: self.joiner.lines_of(*source),
+        let damaged = |damage: &Damage| DamagedSource {
+            name: reader.names.get(damage.source).map_or_else(String::new, ToString::to_string),
+            reason: damage.reason.clone(),
+            lines: self.joiner.lines_of(damage.source),
+            opened: damage.opened,
         };
         reader.damaged.iter().map(damaged).collect()
     }

@@ -4,7 +4,7 @@
 use memchr::memmem;
 use onrecord_entry::gap::{PROBE_PATH, Record};
 use onrecord_entry::{Boot, EntryType, SaltId, decode};
-use onrecord_value::Time;
+use onrecord_value::{Object, Time, Value, json};
 
 use super::leaf::{Leaf, Leaves};
 use super::row::unquoted;
@@ -46,7 +46,7 @@ pub(super) enum Missing {
 /// Reads a line, given without its end.
 pub(super) fn read(line: &[u8]) -> Result<Found, Missing> {
     if let Some(start) = start(line)
-        && let Some(found) = json(line, start)
+        && let Some(found) = in_json(line, start)
     {
         return Ok(found);
     }
@@ -59,13 +59,30 @@ pub(super) fn read(line: &[u8]) -> Result<Found, Missing> {
         for at in memmem::find_iter(line, beginning).take(TRIES_MAX) {
             begun = true;
             let Some(rest) = line.get(at..).filter(|_| at > 0) else { continue };
-            let found = json(line, at).or_else(|| decoded(rest));
+            let found = in_json(line, at).or_else(|| decoded(rest));
             if let Some(found) = found {
                 return Ok(Found { after_torn: true, ..found });
             }
         }
     }
     Err(if begun { Missing::Torn } else { Missing::NotAnEntry })
+}
+
+/// The object of a line, given without its end, if it is an entry.
+pub fn entry_object(line: &[u8]) -> Option<Object> {
+    if let Ok(decoded) = decode(line) {
+        return Some(decoded.object().clone());
+    }
+    // Its fields have values that no server writes, or it is behind a torn one.
+    let Found { text, .. } = read(line).ok()?;
+    let text = match &text {
+        Text::From(start) => line.get(*start..)?,
+        Text::Own(text) => text,
+    };
+    match json::parse(text, json::Limits::default()) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
 }
 
 /// Where the object of a line begins, if a line or a prefix of text comes before it.
@@ -80,7 +97,7 @@ fn start(line: &[u8]) -> Option<usize> {
 }
 
 /// An entry in JSON that begins here.
-fn json(line: &[u8], start: usize) -> Option<Found> {
+fn in_json(line: &[u8], start: usize) -> Option<Found> {
     let text = line.get(start..)?;
     let leaves = Leaves::of(text)?;
     let facts = Facts::of(text, &leaves)?;
@@ -91,7 +108,7 @@ fn json(line: &[u8], start: usize) -> Option<Found> {
 fn decoded(line: &[u8]) -> Option<Found> {
     let decoded = decode(line).ok()?;
     let mut text = Vec::new();
-    onrecord_value::json::write(&decoded.object().clone().into(), &mut text);
+    json::write(&decoded.object().clone().into(), &mut text);
     let leaves = Leaves::of(&text)?;
     let facts = Facts::of(&text, &leaves)?;
     let prefix = decoded.prefix().as_bytes();
@@ -119,7 +136,7 @@ pub(super) fn time_of(text: &[u8], leaves: &Leaves) -> Option<Time> {
     Time::parse(&unquoted(leaves.raw(text, Leaf::Time)?)?).ok()
 }
 
-fn record_of(text: &[u8], leaves: &Leaves) -> Option<Record> {
+pub(super) fn record_of(text: &[u8], leaves: &Leaves) -> Option<Record> {
     let digits = |leaf| {
         let raw = leaves.raw(text, leaf)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         hex(raw).filter(|_| raw.len() == 16)
@@ -137,4 +154,28 @@ pub(super) fn is_special(text: &[u8], leaves: &Leaves) -> bool {
     let special = [Leaf::Gap, Leaf::Part, Leaf::Refused, Leaf::Checkpoint];
     special.iter().any(|leaf| leaves.raw(text, *leaf).is_some())
         || leaves.raw(text, Leaf::Path).and_then(unquoted).is_some_and(|path| path == PROBE_PATH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::entry_object;
+
+    #[test]
+    fn an_entry_with_values_that_no_server_writes_and_one_behind_a_torn_one_are_objects_too() {
+        let entry =
+            r#"{"time":"2026-11-20T10:00:00Z","type":"request","request":{"operation":"\u001b","id":"1"}}"#;
+        let other_time = entry.replace("10:00:00Z", "12:00:00.5+02:00");
+        for before in ["", "prefix ", "{\"time\":\"2026-11-20T10:00:00Z\",\"type\":\"requ"] {
+            for entry in [entry, other_time.as_str()] {
+                let object = entry_object(format!("{before}{entry}").as_bytes()).unwrap();
+                assert_eq!(object.object("request").unwrap().str("id"), Some("1"), "{before}{entry}");
+            }
+        }
+        for line in [&b""[..], b"{}", b"\xff\xfe", b"{\"time\":\"2026", br#"{"time":"x","type":"request"}"#] {
+            assert!(entry_object(line).is_none());
+        }
+        let deep =
+            [br#"{"time":"x","type":"request","request":{},"a":"#.as_slice(), &b"[".repeat(10_000)].concat();
+        assert!(entry_object(&deep).is_none());
+    }
 }

@@ -116,6 +116,29 @@ impl Field {
         self.info().kind
     }
 
+    /// Whether an entry that was shortened lacks it only if the whole one does: a long text is there as a digest.
+    pub(super) const fn is_in_every_entry(self) -> bool {
+        matches!(
+            self,
+            Self::Time
+                | Self::Id
+                | Self::Type
+                | Self::Operation
+                | Self::Path
+                | Self::Status
+                | Self::Denied
+                | Self::Error
+                | Self::Address
+                | Self::RemoteAddress
+                | Self::Port
+                | Self::Duration
+                | Self::Device
+                | Self::Boot
+                | Self::Seq
+                | Self::Elided
+        )
+    }
+
     /// The field of a name or another name of it, in any case.
     pub fn named(name: &str) -> Option<Self> {
         let is = |other: &str| other.eq_ignore_ascii_case(name);

@@ -177,6 +177,18 @@ impl Filter {
         asks
     }
 
+    /// Whether it names data of requests or answers, which limits replace by a digest.
+    pub(super) fn names_data(&self) -> bool {
+        let mut names = false;
+        self.expr.visit(&mut |term| names |= term.target.data().is_some());
+        names
+    }
+
+    /// Whether a row lacks what decides if it is asked for, because the device left it out or replaced it by a digest.
+    pub(super) fn is_undecided(&self, row: &Row) -> bool {
+        row.is_cut() && self.expr.verdict(row).is_none()
+    }
+
     /// Whether a row is asked for, by its fields alone.
     pub fn matches(&self, row: &Row) -> bool {
         self.expr.matches(row)
@@ -190,6 +202,29 @@ impl Expr {
             Self::And(all) | Self::Or(all) => all.iter().for_each(|expr| expr.visit(see)),
             Self::Not(expr) => expr.visit(see),
             Self::Term(term) => see(term),
+        }
+    }
+
+    /// Whether it is true of a row. `None` if that depends on what its device left out.
+    fn verdict(&self, row: &Row) -> Option<bool> {
+        // One part may decide alone; without such a one, each that is unknown leaves it open.
+        let of_parts = |parts: &[Self], decides: bool| {
+            let mut known = true;
+            for part in parts {
+                match part.verdict(row) {
+                    Some(truth) if truth == decides => return Some(decides),
+                    Some(_) => {}
+                    None => known = false,
+                }
+            }
+            known.then_some(!decides)
+        };
+        match self {
+            Self::All => Some(true),
+            Self::And(all) => of_parts(all, false),
+            Self::Or(any) => of_parts(any, true),
+            Self::Not(expr) => expr.verdict(row).map(|truth| !truth),
+            Self::Term(term) => (!term.target.is_cut_from(row)).then(|| term.matches(row)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Joins the halves of requests, drops doubles, and delivers the rows that are asked for. It takes the chunks in their order.
 //! Never in it: reading a line, except where its other half decides that it is asked for.
 
+mod asked;
 mod special;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -11,16 +12,17 @@ use onrecord_entry::gap::Record;
 use onrecord_entry::{Boot, EntryType, SaltId, SeqSet};
 use onrecord_value::Time;
 
-use super::entry::read;
+use super::entry::{read, record_of};
 use super::field::Field;
-use super::pieces::Pieces;
 use super::read::LINE_MAX;
 use super::row::{Bytes, Position, Row};
-use super::scan::{Head, LineReader, Scanned, time_at};
-use super::seen::Seen;
+use super::scan::{Head, Judged, LineReader, Scanned, time_at};
+use super::seen::{IDS_MAX, Seen};
 use super::waiting::Waiting;
 use super::{Gap, Query, Sink, Summary};
 use crate::id::Id;
+use crate::parts::Parts;
+use asked::{Asked, RequestCopy};
 
 /// Requests that wait for their answers, at most; and answers that wait for their requests.
 const WAITING_MAX: usize = 60_000;
@@ -28,19 +30,12 @@ const WAITING_MAX: usize = 60_000;
 const ASKED_BYTES_MAX: usize = LINE_MAX + 1024 * 1024;
 /// The bytes of answers.
 const ALONE_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// A request whose answer was not read yet.
-struct Asked {
-    time: Time,
-    at: Position,
-    has_text: bool,
-    /// Its line: as long as its chunk is being joined, and then if lines are kept.
-    line: Option<Bytes>,
-    /// The row without an answer, if that may be asked for. It is made at the end of its chunk.
-    row: Option<Box<Row>>,
-}
+/// The bytes of pieces of entries.
+const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// An answer whose request was not read yet.
 struct Alone {
+    device: Option<SaltId>,
     /// If it may be asked for.
     row: Option<Box<Row>>,
     has_text: bool,
@@ -55,7 +50,9 @@ pub(super) struct Joiner<'q> {
     asked: Waiting<Asked>,
     alone: Waiting<Alone>,
     seen: Seen,
-    pieces: Pieces,
+    /// Answers whose rows were delivered: another device's copy of one is not a row again.
+    delivered: Seen,
+    parts: Parts,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
     declared: HashMap<Boot, SeqSet>,
@@ -78,8 +75,9 @@ impl<'q> Joiner<'q> {
             summary: Summary::default(),
             asked: Waiting::new(WAITING_MAX, ASKED_BYTES_MAX),
             alone: Waiting::new(WAITING_MAX, ALONE_BYTES_MAX),
-            seen: Seen::default(),
-            pieces: Pieces::default(),
+            seen: Seen::new(IDS_MAX),
+            delivered: Seen::new(IDS_MAX),
+            parts: Parts::with_text(PARTS_BYTES_MAX),
             gaps: Vec::new(),
             declared: HashMap::new(),
             ranges: 0,
@@ -156,8 +154,7 @@ impl<'q> Joiner<'q> {
         self.summary.entries += 1;
         self.summary.doubles += u64::from(!is_new);
         match head.entry_type {
-            EntryType::Request if is_new => self.request(head, at, line(), sink),
-            EntryType::Request => ControlFlow::Continue(()),
+            EntryType::Request => self.request(head, is_new, at, line(), sink),
             EntryType::Response => self.answer(head, is_new, at, line, sink),
         }
     }
@@ -165,24 +162,33 @@ impl<'q> Joiner<'q> {
     fn request(
         &mut self,
         head: Head,
+        is_new: bool,
         at: &impl Fn(u64) -> Position,
         line: Bytes,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
-        let Head { id, has_text, line: number, .. } = head;
+        let Head { id, record, has_text, line: number, .. } = head;
+        let device = record.as_ref().map(Record::device_id);
+        let copy = RequestCopy::new(record, at(number), has_text, line);
+        let mut answered = false;
         if let Some(alone) = self.alone.remove(&id) {
-            let Some(mut row) = alone.row.filter(|_| has_text || alone.has_text) else {
+            if let Some(row) = alone.row.filter(|_| has_text || alone.has_text) {
+                self.join(row, &id, copy.share(), sink)?;
+            }
+            if alone.device == device {
                 return ControlFlow::Continue(());
-            };
-            let asked =
-                Asked { time: Time::UNIX_EPOCH, at: at(number), has_text, line: Some(line), row: None };
-            self.complete(&mut row, asked);
-            return self.deliver(&row, sink);
+            }
+            answered = true;
         }
-        self.fresh.push(id.clone());
-        // Its time is read when it is needed: until then the line is there.
-        let asked = Asked { time: Time::UNIX_EPOCH, at: at(number), has_text, line: Some(line), row: None };
-        self.asked.insert(id, asked, 0);
+        let waiting = if is_new { None } else { self.asked.remove(&id) };
+        let asked = match waiting {
+            Some(asked) => asked.with(copy),
+            // If the first copy does not wait any more, it was answered.
+            None => Asked::new(copy, answered || !is_new),
+        };
+        // Its bytes are counted at the end of the chunk: until then it has none of its own.
+        self.asked.insert(id.clone(), asked, 0);
+        self.fresh.push(id);
         ControlFlow::Continue(())
     }
 
@@ -194,48 +200,91 @@ impl<'q> Joiner<'q> {
         line: impl FnOnce() -> Bytes,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
-        let asked = self.asked.remove(&head.id);
-        if !is_new {
+        let Head { id, record, judged: Judged { mut row, undecided }, has_text, line: number, .. } = head;
+        self.summary.undecided += u64::from(is_new && undecided);
+        let device = record.as_ref().map(Record::device_id);
+        let asked = self.request_of(&id, device);
+        if !is_new && self.delivered.has(EntryType::Response, &id, record.as_ref()) {
             return ControlFlow::Continue(());
         }
-        let Head { id, mut row, has_text, line: number, .. } = head;
         // The request may be the half that has a text that is asked for.
-        if !has_text && asked.as_ref().is_none_or(|asked| asked.has_text) {
-            row = self.reader.row_of_line(&line());
+        let may_have_text = asked.as_ref().map_or(is_new, |asked| asked.has_text);
+        if !has_text && may_have_text {
+            row = self.reader.judge_line(&line()).row;
         }
         if let Some(row) = &mut row {
             row.at.response = Some(at(number));
         }
         match (row, asked) {
-            (Some(mut row), Some(asked)) => {
-                self.complete(&mut row, asked);
-                self.deliver(&row, sink)
-            }
+            (Some(row), Some(asked)) => self.join(row, &id, asked, sink),
             (None, Some(_)) => ControlFlow::Continue(()),
             (row, None) => {
-                // A clone does not keep its chunk.
-                let row = row.map(|row| Box::new(Row::clone(&row)));
-                let bytes = row.as_ref().map_or(0, |row| row.memory());
-                self.alone.insert(id, Alone { row, has_text }, bytes);
+                self.wait_for_request(id, is_new, Alone { device, row, has_text });
                 ControlFlow::Continue(())
             }
         }
     }
 
-    /// Adds the request to the row of its answer.
-    fn complete(&self, row: &mut Row, asked: Asked) {
-        let time = asked.line.as_ref().map_or(Some(asked.time), |line| time_of(line.get()));
-        row.time = time.map_or(row.time, |time| time.min(row.time));
+    /// The request entry that belongs to an answer.
+    fn request_of(&mut self, id: &Id, device: Option<SaltId>) -> Option<RequestCopy> {
+        let (copy, others) = self.asked.remove(id)?.take(device);
+        if let Some(others) = others {
+            let bytes = others.memory();
+            self.asked.insert(id.clone(), others, bytes);
+        }
+        Some(copy)
+    }
+
+    /// Keeps an answer until its request is read. Of several devices' copies, the one that is asked for.
+    fn wait_for_request(&mut self, id: Id, is_new: bool, alone: Alone) {
+        let worth = |alone: &Alone| (alone.row.is_some(), alone.has_text);
+        let waiting = self.alone.remove(&id);
+        let keeps =
+            waiting.as_ref().map_or(!is_new && alone.row.is_none(), |old| worth(old) >= worth(&alone));
+        let best = if keeps { waiting } else { Some(alone) };
+        let Some(mut best) = best else { return };
+        // A clone does not keep its chunk.
+        best.row = best.row.map(|row| Box::new(Row::clone(&row)));
+        let bytes = best.row.as_ref().map_or(0, |row| row.memory());
+        self.alone.insert(id, best, bytes);
+    }
+
+    /// Adds the request to the row of its answer, and delivers that.
+    fn join(
+        &mut self,
+        mut row: Box<Row>,
+        id: &Id,
+        asked: RequestCopy,
+        sink: &mut dyn Sink,
+    ) -> ControlFlow<()> {
+        row.time = asked.time().map_or(row.time, |time| time.min(row.time));
+        if self.has_texts() && self.is_asked_for(&row) {
+            self.delivered.insert(EntryType::Request, id, asked.record.as_ref());
+        }
         row.at.request = Some(asked.at);
         if self.query.keep_lines {
             row.request_line = asked.line;
         }
+        self.deliver(&row, sink)
+    }
+
+    fn has_texts(&self) -> bool {
+        !self.query.filter.texts.is_empty()
+    }
+
+    /// What depends on the time of the row.
+    fn is_asked_for(&self, row: &Row) -> bool {
+        self.query.covers(row.time) && (!self.reader.asks_time || self.query.filter.matches(row))
     }
 
     /// Delivers a row, if it is asked for.
     fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<()> {
-        if !self.query.covers(row.time) || self.reader.asks_time && !self.query.filter.matches(row) {
+        if !self.is_asked_for(row) {
             return ControlFlow::Continue(());
+        }
+        if row.answered {
+            let (id, record) = key(row);
+            self.delivered.insert(EntryType::Response, &id, record.as_ref());
         }
         let summary = &mut self.summary;
         if !self.query.own_questions && row.is_own_question() {
@@ -257,23 +306,10 @@ impl<'q> Joiner<'q> {
     fn end_chunk(&mut self, sink: &mut dyn Sink) -> ControlFlow<()> {
         let (reader, keep_lines) = (self.reader, self.query.keep_lines);
         for id in self.fresh.drain(..) {
-            self.asked.update(&id, |asked| {
-                let Some(line) = asked.line.take() else { return 0 };
-                asked.time = time_of(line.get()).unwrap_or_default();
-                if asked.has_text {
-                    let row = reader.row_of_line(&line);
-                    asked.row = row.map(|row| Box::new(Row::clone(&row)));
-                }
-                if let Some(row) = &mut asked.row {
-                    row.at.request = Some(asked.at.clone());
-                }
-                asked.line = keep_lines.then(|| line.clone());
-                let line = asked.line.as_ref().map_or(0, |line| line.get().len());
-                line + asked.row.as_ref().map_or(0, |row| row.memory())
-            });
+            self.asked.update(&id, |asked| asked.settle(reader, keep_lines));
         }
         let (asked, alone) = (self.asked.take_excess(), self.alone.take_excess());
-        self.summary.join_is_partial |= !asked.is_empty() || !alone.is_empty();
+        self.summary.join_is_partial |= asked.iter().any(|asked| !asked.answered) || !alone.is_empty();
         self.alone_rows(asked, alone, sink)
     }
 
@@ -282,11 +318,34 @@ impl<'q> Joiner<'q> {
         for row in alone.into_iter().filter(|alone| alone.has_text).filter_map(|alone| alone.row) {
             self.deliver(&row, sink)?;
         }
-        for row in asked.into_iter().filter_map(|asked| asked.row) {
-            self.deliver(&row, sink)?;
+        for asked in asked {
+            let answered = asked.answered;
+            let Judged { row, undecided } = asked.into_judged();
+            self.summary.undecided += u64::from(undecided);
+            match row {
+                Some(row) if answered => self.request_alone(row, sink)?,
+                Some(row) => self.deliver(&row, sink)?,
+                None => {}
+            }
         }
         ControlFlow::Continue(())
     }
+
+    /// A request entry of a device that lacks the answer, which another one has: only its texts may differ from the other one's.
+    fn request_alone(&mut self, mut row: Box<Row>, sink: &mut dyn Sink) -> ControlFlow<()> {
+        let (id, record) = key(&row);
+        if !self.has_texts() || self.delivered.has(EntryType::Request, &id, record.as_ref()) {
+            return ControlFlow::Continue(());
+        }
+        row.answered = true;
+        self.deliver(&row, sink)
+    }
+}
+
+/// What an entry is known by.
+fn key(row: &Row) -> (Id, Option<Record>) {
+    let id = row.text(Field::Id).unwrap_or_default();
+    (Id::of(&id), record_of(row.entry.get(), &row.leaves))
 }
 
 /// The time of a line that is known to be an entry.

@@ -99,6 +99,7 @@ leaves! {
         b"client_port" ClientPort;
         b"client_certificate_serial_number" Serial;
         b"trace_id" Trace;
+        b"data_over_limit" RequestOverLimit;
     }
     Namespace {
         b"id" NamespaceId;
@@ -110,6 +111,7 @@ leaves! {
         b"data" Data -> Data;
         b"wrap_info" WrapInfo -> WrapInfo;
         b"status_code" Status;
+        b"data_over_limit" ResponseOverLimit;
     }
     IssuedAuth {
         b"accessor" IssuedAccessor;

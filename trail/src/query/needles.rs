@@ -7,6 +7,7 @@ use memchr::memmem::Finder;
 
 use super::field::Field;
 use super::filter::{Comparison, Expr, Target, Term, Test};
+use super::row::PERMISSION_DENIED;
 
 /// More alternatives are slower than reading the line.
 const ALTERNATIVES_MAX: usize = 8;
@@ -98,7 +99,7 @@ fn of_term(term: &Term) -> Option<Vec<Alternative<Vec<u8>>>> {
         Test::Flag(true) if field == Some(Field::Denied) => Some(vec![
             b"\"allowed\":false".to_vec().into(),
             b"\"status_code\":403".to_vec().into(),
-            b"permission denied".to_vec().into(),
+            PERMISSION_DENIED.as_bytes().to_vec().into(),
         ]),
         Test::Flag(true) if field == Some(Field::Elided) => one(b"\"elided\":".to_vec()),
         Test::Flag(_) | Test::Compare(..) | Test::Order(..) => None,

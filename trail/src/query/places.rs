@@ -1,8 +1,9 @@
 //! Where texts stand in a line: the paths of the fields that hold them.
 //! Never in it: which lines are looked at.
 
-use onrecord_entry::decode;
 use onrecord_value::Value;
+
+use super::entry::entry_object;
 
 /// More places of one line are not listed.
 const PLACES_MAX: usize = 100;
@@ -21,10 +22,8 @@ pub struct Place {
 /// The fields of a line that hold one of some texts, wholly or as a part; none if the line is not an entry.
 pub fn places(line: &[u8], texts: &[&str]) -> Vec<Place> {
     let mut found = Vec::new();
-    if let Ok(decoded) = decode(line) {
-        for (key, value) in decoded.object() {
-            walk(value, key, texts, &mut found);
-        }
+    for (key, value) in &entry_object(line).unwrap_or_default() {
+        walk(value, key, texts, &mut found);
     }
     found
 }
@@ -76,5 +75,9 @@ mod tests {
             ]
         );
         assert!(places(b"h1", &["h1"]).is_empty());
+        // Behind a torn entry, and with a time as no server writes it.
+        let torn = br#"{"time":"2026-01-01T00:00:00Z","type":"requ{"time":"2026-01-01T01:00:00+01:00","type":"request","auth":{},"request":{"id":"1","data":{"k":"h1"}}}"#;
+        let found = places(torn, &["h1"]);
+        assert_eq!(found.iter().map(|place| place.path.as_str()).collect::<Vec<_>>(), ["request.data.k"]);
     }
 }

@@ -11,7 +11,6 @@ use onrecord_value::Time;
 
 use super::entry::read as read_entry;
 use super::scan::Chunk;
-use crate::check::CheckError;
 use crate::input::Input;
 use crate::lines::Lines;
 
@@ -26,10 +25,10 @@ const FIRST_LINES: usize = 64;
 pub(super) struct Reader {
     waiting: std::vec::IntoIter<Input>,
     current: Option<Source>,
-    /// The names of those that were opened.
+    /// The names of those that were reached.
     pub(super) names: Vec<Arc<str>>,
-    /// Those that could be read only in part, and why.
-    pub(super) damaged: Vec<(usize, String)>,
+    /// Those that could be read only in part, or not at all.
+    pub(super) damaged: Vec<Damage>,
     /// Lines that were too long.
     pub(super) too_long: u64,
     /// Bytes of the sources that were read to their ends.
@@ -38,6 +37,14 @@ pub(super) struct Reader {
     chunks: u64,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
+}
+
+/// Why a source could not be read to its end.
+pub(super) struct Damage {
+    /// Its place among the names.
+    pub(super) source: usize,
+    pub(super) reason: String,
+    pub(super) opened: bool,
 }
 
 struct Source {
@@ -60,9 +67,9 @@ struct Filled {
 }
 
 impl Reader {
-    pub(super) fn new(inputs: Vec<Input>) -> Result<Self, CheckError> {
-        Ok(Self {
-            waiting: in_order(inputs)?.into_iter(),
+    pub(super) fn new(inputs: Vec<Input>) -> Self {
+        Self {
+            waiting: in_order(inputs).into_iter(),
             current: None,
             names: Vec::new(),
             damaged: Vec::new(),
@@ -70,7 +77,7 @@ impl Reader {
             bytes: 0,
             chunks: 0,
             spare: Vec::new(),
-        })
+        }
     }
 
     /// Gives back the memory of a chunk.
@@ -95,11 +102,11 @@ impl Reader {
     }
 
     /// The next chunk.
-    pub(super) fn next(&mut self) -> Result<Option<Chunk>, CheckError> {
+    pub(super) fn next(&mut self) -> Option<Chunk> {
         loop {
             let Some(source) = &mut self.current else {
-                let Some(input) = self.waiting.next() else { return Ok(None) };
-                self.open(input)?;
+                let input = self.waiting.next()?;
+                self.open(input);
                 continue;
             };
             let mut buffer = self.spare.pop().unwrap_or_default();
@@ -107,7 +114,7 @@ impl Reader {
             let at = self.names.len().saturating_sub(1);
             self.too_long += filled.skipped;
             if let Some(error) = filled.failure {
-                self.damaged.push((at, error.to_string()));
+                self.damaged.push(Damage { source: at, reason: error.to_string(), opened: true });
             }
             let whole = !source.ended;
             if source.ended {
@@ -121,29 +128,28 @@ impl Reader {
             }
             self.chunks += 1;
             let number = self.chunks;
-            return Ok(Some(Chunk {
-                source: at,
-                number,
-                bytes: buffer,
-                skipped_before: filled.skipped,
-                whole,
-            }));
+            return Some(Chunk { source: at, number, bytes: buffer, skipped_before: filled.skipped, whole });
         }
     }
 
-    fn open(&mut self, input: Input) -> Result<(), CheckError> {
-        let name = input.name().to_owned();
-        let opened = input.open().map_err(|error| CheckError { name: name.clone(), error })?;
-        self.names.push(name.into());
-        self.current = Some(Source {
-            reader: opened.reader,
-            taken: opened.taken,
-            total: opened.total,
-            rest: Vec::new(),
-            in_long_line: false,
-            ended: false,
-        });
-        Ok(())
+    fn open(&mut self, input: Input) {
+        let at = self.names.len();
+        self.names.push(input.name().into());
+        match input.open() {
+            Ok(opened) => {
+                self.current = Some(Source {
+                    reader: opened.reader,
+                    taken: opened.taken,
+                    total: opened.total,
+                    rest: Vec::new(),
+                    in_long_line: false,
+                    ended: false,
+                });
+            }
+            Err(error) => {
+                self.damaged.push(Damage { source: at, reason: error.to_string(), opened: false });
+            }
+        }
     }
 }
 
@@ -219,34 +225,23 @@ impl Source {
 }
 
 /// The sources by the time of their first entry: a request and its answer may be in two files. Streams come last, as they were given.
-fn in_order(inputs: Vec<Input>) -> Result<Vec<Input>, CheckError> {
-    let mut timed = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let first = match input.again() {
-            Some(again) => first_time(again)?,
-            None => None,
-        };
-        timed.push((first, input));
-    }
+fn in_order(inputs: Vec<Input>) -> Vec<Input> {
+    let first = |input: &Input| input.again().and_then(first_time);
+    let mut timed: Vec<_> = inputs.into_iter().map(|input| (first(&input), input)).collect();
     timed.sort_by_key(|(first, _)| (first.is_none(), *first));
-    Ok(timed.into_iter().map(|(_, input)| input).collect())
+    timed.into_iter().map(|(_, input)| input).collect()
 }
 
-fn first_time(input: Input) -> Result<Option<Time>, CheckError> {
-    let name = input.name().to_owned();
-    let opened = input.open().map_err(|error| CheckError { name, error })?;
+/// The time of the first entry, as far as it can be read.
+fn first_time(input: Input) -> Option<Time> {
     // What is beyond this need not be read now, least of all a line without end.
-    let mut lines = Lines::new(opened.reader.take(CHUNK as u64));
+    let mut lines = Lines::new(input.open().ok()?.reader.take(CHUNK as u64));
     for _ in 0..FIRST_LINES {
-        match lines.next() {
-            Ok(Some(line)) => {
-                let text = line.text.strip_suffix(b"\r").unwrap_or(line.text);
-                if let Ok(found) = read_entry(text) {
-                    return Ok(Some(found.facts.time));
-                }
-            }
-            Ok(None) | Err(_) => break,
+        let line = lines.next().ok()??;
+        let text = line.text.strip_suffix(b"\r").unwrap_or(line.text);
+        if let Ok(found) = read_entry(text) {
+            return Some(found.facts.time);
         }
     }
-    Ok(None)
+    None
 }

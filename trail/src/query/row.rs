@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use memchr::memmem;
 use onrecord_value::{Time, Value, json};
 
 use super::field::Field;
@@ -43,6 +42,16 @@ pub struct Row {
     pub(super) at: At,
     pub(super) request_line: Option<Bytes>,
     pub(super) response_line: Option<Bytes>,
+}
+
+/// The error of a request that policies refuse.
+pub(super) const PERMISSION_DENIED: &str = "permission denied";
+
+/// A half of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Request,
+    Response,
 }
 
 /// Bytes of a line, in the chunk that was read, or their own.
@@ -199,11 +208,32 @@ impl Row {
         self.entry.get()
     }
 
-    /// Whether policies refused it: the log says that it was not allowed, or the answer is 403 or "permission denied".
+    /// Whether its device left something out, or replaced data by a digest.
+    pub(super) fn is_cut(&self) -> bool {
+        self.raw(Leaf::Elided).is_some()
+            || self.is_over_limit(Half::Request)
+            || self.is_over_limit(Half::Response)
+    }
+
+    /// Whether data was replaced by a digest.
+    pub(super) fn is_over_limit(&self, half: Half) -> bool {
+        let leaf = match half {
+            Half::Request => Leaf::RequestOverLimit,
+            Half::Response => Leaf::ResponseOverLimit,
+        };
+        self.raw(leaf).is_some()
+    }
+
+    /// Whether policies refused it: the log says that it was not allowed, or the answer is 403, or its error, or one of several, is
+    /// "permission denied". The error of a database may have these words, too, among others.
     pub fn denied(&self) -> bool {
+        let is_refusal = |line: &str| {
+            let line = line.trim();
+            line.strip_prefix("* ").unwrap_or(line) == PERMISSION_DENIED
+        };
         self.raw(Leaf::Allowed) == Some(b"false")
             || self.raw(Leaf::Status) == Some(b"403")
-            || self.raw(Leaf::Error).is_some_and(|error| memmem::find(error, b"permission denied").is_some())
+            || self.str(Leaf::Error).is_some_and(|error| error.lines().any(is_refusal))
     }
 
     /// Whether the logs have its answer.

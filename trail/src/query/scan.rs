@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use memchr::memchr;
+use memchr::memmem::Finder;
 use onrecord_entry::gap::Record;
 use onrecord_entry::{EntryType, decode};
 use onrecord_value::Time;
@@ -56,8 +57,17 @@ pub(super) struct Head {
     pub(super) line: u64,
     /// Whether it has one of the texts that are asked for.
     pub(super) has_text: bool,
-    /// Of an answer: the row, if its fields may be as asked.
+    /// Of an answer.
+    pub(super) judged: Judged,
+}
+
+/// What the filter says of an entry.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// The row, if its fields may be as asked.
     pub(super) row: Option<Box<Row>>,
+    /// It lacks a field that the filter names, because its device left it out or replaced it by a digest.
+    pub(super) undecided: bool,
 }
 
 /// A line of another kind.
@@ -75,6 +85,8 @@ pub(super) struct LineReader<'q> {
     scanner: Scanner,
     needles: Needles,
     texts: Texts,
+    /// Finds entries whose data is a digest, if the filter names data.
+    over_limit: Option<Finder<'static>>,
     /// Whether the filter asks for the time of the row, which is known when it is joined.
     pub(super) asks_time: bool,
     /// `since` as our formatter begins a time, without its fraction.
@@ -83,6 +95,8 @@ pub(super) struct LineReader<'q> {
 
 /// What comes before the time in a line of our formatter.
 const BEFORE_TIME: usize = b"{\"time\":\"".len();
+/// What an entry has whose data was replaced by a digest.
+const OVER_LIMIT: &[u8] = b"\"data_over_limit\":\"";
 /// The length of a time without its fraction.
 const SECONDS: usize = 19;
 
@@ -140,6 +154,7 @@ impl<'q> LineReader<'q> {
             scanner: Scanner::new(false),
             needles: Needles::of(&query.filter.expr),
             texts: Texts::of(&query.filter.texts),
+            over_limit: query.filter.names_data().then(|| Finder::new(OVER_LIMIT)),
             asks_time: query.filter.asks_time(),
             since,
         }
@@ -193,7 +208,7 @@ impl<'q> LineReader<'q> {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
         let has_text = self.texts.are_in(line);
-        let mut row = None;
+        let mut judged = Judged::default();
         let object_start = end - object.len();
         if entry.entry_type == EntryType::Response && !self.is_refused(object, has_text) {
             let Some(leaves) = Leaves::of(object) else {
@@ -202,7 +217,7 @@ impl<'q> LineReader<'q> {
             let time = time_of(object, &leaves).unwrap_or_default();
             let bytes = Bytes::Shared(Arc::clone(&chunk), object_start, end);
             let line = || Bytes::Shared(Arc::clone(&chunk), start, end);
-            row = self.row(bytes, &leaves, time, EntryType::Response, line);
+            judged = self.judge(bytes, &leaves, time, EntryType::Response, line);
         }
         times.add_text(&chunk, object_start);
         scanned.entries.push(Head {
@@ -213,7 +228,7 @@ impl<'q> LineReader<'q> {
             end,
             line: scanned.lines,
             has_text,
-            row,
+            judged,
         });
     }
 
@@ -222,18 +237,21 @@ impl<'q> LineReader<'q> {
         let is_early = |since: &Vec<u8>| {
             object.get(BEFORE_TIME..BEFORE_TIME + SECONDS).is_some_and(|time| time < since.as_slice())
         };
-        self.since.as_ref().is_some_and(is_early) || !has_text || !self.needles.may_be_in(object)
+        let is_over_limit = || self.over_limit.as_ref().is_some_and(|mark| mark.find(object).is_some());
+        self.since.as_ref().is_some_and(is_early)
+            || !has_text
+            || !self.needles.may_be_in(object) && !is_over_limit()
     }
 
-    /// The row of an answer, or of a request without one, if its fields may be as asked.
-    fn row(
+    /// What the filter says of an answer, or of a request without one.
+    fn judge(
         &self,
         entry: Bytes,
         leaves: &Leaves,
         time: Time,
         entry_type: EntryType,
         line: impl FnOnce() -> Bytes,
-    ) -> Option<Box<Row>> {
+    ) -> Judged {
         let answered = entry_type == EntryType::Response;
         let mut row = Row {
             entry,
@@ -244,18 +262,19 @@ impl<'q> LineReader<'q> {
             request_line: None,
             response_line: None,
         };
+        let undecided = self.query.covers(time) && self.filter().is_undecided(&row);
         if !self.asks_time && !self.filter().matches(&row) {
-            return None;
+            return Judged { row: None, undecided };
         }
         if self.query.keep_lines {
             *(if answered { &mut row.response_line } else { &mut row.request_line }) = Some(line());
         }
-        Some(Box::new(row))
+        Judged { row: Some(Box::new(row)), undecided }
     }
 
-    /// The row of an answer or of a request whose line was passed over, if its fields may be as asked.
-    pub(super) fn row_of_line(&self, line: &Bytes) -> Option<Box<Row>> {
-        let Found { text, leaves, facts, .. } = read(line.get()).ok()?;
+    /// What the filter says of an answer or of a request whose line was passed over.
+    pub(super) fn judge_line(&self, line: &Bytes) -> Judged {
+        let Ok(Found { text, leaves, facts, .. }) = read(line.get()) else { return Judged::default() };
         let entry = match (text, line) {
             (Text::Own(text), _) => Bytes::Own(text.into()),
             (Text::From(from), Bytes::Shared(chunk, start, end)) => {
@@ -263,7 +282,7 @@ impl<'q> LineReader<'q> {
             }
             (Text::From(from), Bytes::Own(line)) => Bytes::Own(line.get(from..).unwrap_or_default().into()),
         };
-        self.row(entry, &leaves, facts.time, facts.entry_type, || line.share())
+        self.judge(entry, &leaves, facts.time, facts.entry_type, || line.share())
     }
 
     fn unusual(
@@ -299,14 +318,14 @@ impl<'q> LineReader<'q> {
         }
         let has_text = self.texts.are_in(line);
         let Facts { entry_type, time, id, record } = facts;
-        let mut row = None;
+        let mut judged = Judged::default();
         if entry_type == EntryType::Response && has_text {
             let bytes = match text {
                 Some(text) => Bytes::Own(text.into()),
                 None => Bytes::Shared(Arc::clone(chunk), start + from, end),
             };
             let line = || Bytes::Shared(Arc::clone(chunk), start, end);
-            row = self.row(bytes, &leaves, time, entry_type, line);
+            judged = self.judge(bytes, &leaves, time, entry_type, line);
         }
         let id = match id.as_str() {
             // It has no other half.
@@ -314,7 +333,7 @@ impl<'q> LineReader<'q> {
             id => Id::of(id),
         };
         let line = scanned.lines;
-        scanned.entries.push(Head { entry_type, id, record, start, end, line, has_text, row });
+        scanned.entries.push(Head { entry_type, id, record, start, end, line, has_text, judged });
     }
 
     /// A line that is not an entry of a request. `None` if it is one.

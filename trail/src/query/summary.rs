@@ -41,6 +41,9 @@ pub struct Summary {
     pub too_long: u64,
     /// Rows whose entry the device shortened, because it was too long.
     pub elided: u64,
+    /// Requests of which it cannot be said whether the filter asks for them: the device left out a field that it names, or
+    /// replaced the data by a digest.
+    pub undecided: u64,
     /// Entries that the device sent in pieces, and that were put together.
     pub split: u64,
     /// Entries in pieces of which pieces are missing, wrong, or too long to be put together.
@@ -56,15 +59,18 @@ pub struct Summary {
     /// Entries whose number is missing between the first and the last of their start on every device, and that no gap
     /// declares.
     pub missing: u64,
-    /// Sources that could be read only in part.
+    /// Sources that could be read only in part, or not at all.
     pub damaged: Vec<DamagedSource>,
     /// The devices whose entries were read, by the ids of their salts.
     pub devices: Vec<String>,
-    /// Whether memory did not allow to join every answer with its request, or to recognise every double.
+    /// Whether memory did not allow to join every answer with its request.
     pub join_is_partial: bool,
+    /// About how many entries without numbers were read twice and counted twice, because the first copy was too long ago to be
+    /// remembered. An estimate from a sample of the ids.
+    pub doubles_missed: u64,
 }
 
-/// A source that could be read only in part.
+/// A source that could be read only in part, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedSource {
     /// Its name.
@@ -73,6 +79,8 @@ pub struct DamagedSource {
     pub reason: String,
     /// How many lines were read until then.
     pub lines: u64,
+    /// Whether it could be opened.
+    pub opened: bool,
 }
 
 /// What a device declared as missed.

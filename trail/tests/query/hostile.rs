@@ -157,8 +157,7 @@ fn many_requests_without_answers_are_delivered_within_bounds() {
     let summary = run(vec![Input::file(&file)], &Query::new(query("who=ann").filter), &mut |row: &Row| {
         count += u64::from(!row.is_answered());
         ControlFlow::Continue(())
-    })
-    .unwrap();
+    });
     assert_eq!((count, summary.rows, summary.unanswered), (99_999, 99_999, 99_999));
     assert!(summary.join_is_partial);
 }

@@ -174,7 +174,7 @@ impl Sink for Rows {
 /// The rows of files.
 pub(crate) fn rows(files: &[PathBuf], query: &Query) -> (Vec<Row>, Summary) {
     let mut rows = Rows::default();
-    let summary = run(files.iter().map(Input::file).collect(), query, &mut rows).unwrap();
+    let summary = run(files.iter().map(Input::file).collect(), query, &mut rows);
     (rows.0, summary)
 }
 

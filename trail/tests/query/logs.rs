@@ -257,22 +257,33 @@ fn a_sink_ends_the_reading_and_the_summary_says_so() {
         count += 1;
         if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    let summary = summary.unwrap();
     assert!(summary.interrupted);
     assert_eq!((count, summary.rows), (3, 3));
 }
 
 #[test]
-fn a_source_that_cannot_be_opened_is_an_error_and_names_it() {
-    let error =
-        run(vec![Input::file("/nowhere/a.log")], &query(""), &mut |_: &Row| ControlFlow::Continue(()));
-    assert_eq!(error.unwrap_err().name, "/nowhere/a.log");
+fn a_source_that_cannot_be_opened_is_damage_and_the_others_are_read() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(
-        run(vec![Input::file(dir.path())], &query(""), &mut |_: &Row| ControlFlow::Continue(())).is_err()
-    );
+    let file = write(dir.path(), "a.log", &Device::new("a").pair(&Asked::default()));
+    let missing = dir.path().join("missing.log");
+    for files in [[missing.clone(), file.clone()], [file, missing]] {
+        let (found, summary) = rows(&[files[0].clone(), dir.path().to_owned(), files[1].clone()], &query(""));
+        assert_eq!((ids(&found), summary.rows), (vec![uuid(1)], 1));
+        assert!(summary.damaged.iter().all(|source| !source.opened && source.lines == 0), "{summary:?}");
+        let reason = |name: &str| {
+            let source = summary.damaged.iter().find(|source| source.name.ends_with(name));
+            source.unwrap().reason.clone()
+        };
+        assert!(reason("missing.log").contains("No such file"));
+        assert!(reason(&dir.path().display().to_string()).contains("directory"));
+        assert_eq!(summary.damaged.len(), 2);
+    }
+}
+
+#[test]
+fn a_stream_has_the_name_that_it_was_given() {
     let stream = Input::stream("-", std::io::Cursor::new(Device::new("a").pair(&Asked::default())));
     let mut rows = super::kit::Rows::default();
-    run(vec![stream], &Query::new(Filter::parse("who=ann", &context()).unwrap()), &mut rows).unwrap();
+    run(vec![stream], &Query::new(Filter::parse("who=ann", &context()).unwrap()), &mut rows);
     assert_eq!(rows.0[0].at().response.as_ref().map(|at| (&*at.source, at.line)), Some(("-", 2)));
 }

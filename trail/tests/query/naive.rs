@@ -79,7 +79,9 @@ impl Both {
             "denied" => {
                 let denied = auth["policy_results"]["allowed"] == false
                     || response["status_code"] == 403
-                    || entry["error"].as_str().is_some_and(|error| error.contains("permission denied"));
+                    || entry["error"].as_str().is_some_and(|error| {
+                        error == "permission denied" || error.contains("\n\t* permission denied\n")
+                    });
                 vec![denied.to_string()]
             }
             keys => {

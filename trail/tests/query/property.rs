@@ -28,7 +28,13 @@ const PATHS: [&str; 11] = [
 const NAMES: [&str; 5] = ["ann", "bob", "token-ci", "userpass-é", "a\"b<c>"];
 const MOUNTS: [(&str, &str); 5] =
     [("secret/", "kv"), ("secret/app/", "kv"), ("kv1/", "kv"), ("sys/", "system"), ("", "")];
-const ERRORS: [&str; 3] = ["", "permission denied", "invalid request"];
+const ERRORS: [&str; 5] = [
+    "",
+    "permission denied",
+    "invalid request",
+    "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n",
+    "ERROR: permission denied for table users",
+];
 
 fn asked() -> impl Strategy<Value = Asked> {
     let texts = (select(&PATHS[..]), select(&NAMES[..]), select(&MOUNTS[..]), select(&ERRORS[..]));
@@ -93,6 +99,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         term("namespace", equal().boxed(), of(&["root", "a/"])),
         term("type", equal().boxed(), of(&["request", "response"])),
         term("denied", equal().boxed(), of(&["true", "false"])),
+        term("denied", like().boxed(), of(&["true", "false"])),
         term("policy", equal().boxed(), of(&["default", "admin", "p", "root"])),
         term("status", order().boxed(), numbers(vec![200, 204, 403, 500])),
         term("version", order().boxed(), numbers(vec![1, 2, 3])),

@@ -4,20 +4,16 @@
 
 use std::path::Path;
 
-use onrecord_trail::query::{Gap, Summary, Zone};
+use onrecord_trail::query::{Query, Summary};
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value};
 
 use super::question::{Ended, Question};
 use crate::command::{CommandResult, Failure, Session};
-use crate::interrupt::INTERRUPTED;
 use crate::printer::sheet::{Sheet, safe_value};
 use crate::printer::{Format, Node, json, wrap, yaml};
 use crate::session::Verdict;
-
-/// At most this many gaps are named one by one.
-const GAPS_NAMED: usize = 5;
 
 /// An answer before it is printed.
 pub(super) struct Answer {
@@ -32,6 +28,8 @@ pub(super) struct Answer {
     /// The last line.
     pub(super) last: String,
     pub(super) ended: Ended,
+    /// The exit code, if some file could be read.
+    code: CommandResult,
 }
 
 impl Answer {
@@ -49,6 +47,7 @@ impl Answer {
             hints: Vec::new(),
             last: last(question, summary, counted),
             ended,
+            code: question.exit_code(summary, ended),
         }
     }
 
@@ -57,7 +56,8 @@ impl Answer {
     }
 
     /// Prints it, and ends the command.
-    pub(super) fn show(self, session: &mut Session<'_>) -> CommandResult {
+    pub(super) fn show(mut self, session: &mut Session<'_>) -> CommandResult {
+        let code = std::mem::replace(&mut self.code, Ok(0))?;
         match session.format {
             Format::Jsonl | Format::Csv => self.rows_alone(session)?,
             Format::Json | Format::Yaml => {
@@ -70,7 +70,7 @@ impl Answer {
             }
             Format::Table | Format::Raw => self.page(session)?,
         }
-        Ok(if self.ended == Ended::Interrupted { INTERRUPTED } else { 0 })
+        Ok(code)
     }
 
     fn page(&self, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -167,142 +167,13 @@ fn last(question: &Question, summary: &Summary, counted: &str) -> String {
 }
 
 fn warnings(question: &Question, summary: &Summary, ended: Ended) -> Vec<String> {
-    let mut list = Vec::new();
-    if ended == Ended::Interrupted {
-        list.push(
-            "Interrupted: only a part of the logs was read. This is what was found until then.".to_owned(),
-        );
-    }
-    list.extend(not_covered(question, summary, ended));
-    list.extend(gaps(summary, &question.context.zone));
-    list.extend(holes(summary));
-    list.extend(damage(summary));
-    list.extend(unverified(&question.files));
-    list
-}
-
-fn not_covered(question: &Question, summary: &Summary, ended: Ended) -> Vec<String> {
-    let show = |time| question.context.zone.show(time, 0);
-    let Some((from, to)) = summary.covered else {
-        return vec!["The logs have no entry.".to_owned()];
-    };
-    let mut list = Vec::new();
-    if let Some(since) = question.query.since.filter(|since| *since < from) {
-        list.push(format!(
-            "Not covered: the logs begin at {}; of the time from {} on nothing is known.",
-            show(from),
-            show(since)
-        ));
-    }
-    if let Some(since) = question.query.since.filter(|since| *since > to) {
-        list.push(format!("Not covered: the logs end at {}, before {}.", show(to), show(since)));
-    }
-    if let Some(until) = question.query.until.filter(|until| *until > to && ended == Ended::Whole) {
-        list.push(format!(
-            "Not covered: the logs end at {}; of the time until {} nothing is known.",
-            show(to),
-            show(until)
-        ));
-    }
-    list
-}
-
-fn gaps(summary: &Summary, zone: &Zone) -> Vec<String> {
-    let (gaps, more) = (&summary.gaps, summary.more_gaps);
-    let others = match summary.devices.len() {
-        0 | 1 => "Another device's log may have them.",
-        _ => "The other logs that are given may have them.",
-    };
-    let line = |gap: &Gap| {
-        let from = gap.since.map_or_else(|| "an unknown time".to_owned(), |since| zone.show(since, 0));
-        let reason =
-            if gap.reason.is_empty() { String::new() } else { format!(" ({})", printable(&gap.reason)) };
-        format!(
-            "Gap: device {} missed {} from {from} to {}{reason}. {others}",
-            printable(&gap.device),
-            count(gap.missed, "entry", "entries"),
-            zone.show(gap.until, 0)
-        )
-    };
-    let missed: Vec<&Gap> = gaps.iter().filter(|gap| gap.missed > 0).collect();
-    let mut list: Vec<String> = missed.iter().take(GAPS_NAMED).map(|gap| line(gap)).collect();
-    let rest = more + missed.len().saturating_sub(GAPS_NAMED) as u64;
-    if rest > 0 {
-        list.push(format!(
-            "{} of devices lie in this time, too.",
-            count(rest, "further gap", "further gaps")
-        ));
-    }
-    list
-}
-
-fn holes(summary: &Summary) -> Vec<String> {
-    let mut list = Vec::new();
-    let mut say = |number: u64, one: &str, more: &str, rest: &str| {
-        if number > 0 {
-            list.push(format!("{} {rest}", count(number, one, more)));
-        }
-    };
-    say(
-        summary.unanswered,
-        "request has",
-        "requests have",
-        "no answer in these logs: the effect is unknown.",
-    );
-    say(
-        summary.answers_alone,
-        "answer has",
-        "answers have",
-        "no request entry in these logs; the time is that of the answer.",
-    );
-    say(
-        summary.missing,
-        "entry is",
-        "entries are",
-        "missing in these logs, and no gap entry declares it: `log check` names them.",
-    );
-    say(
-        summary.refused_requests,
-        "refused request has",
-        "refused requests have",
-        "no entry of its own, and is only counted (sys/audit/refused).",
-    );
-    list
-}
-
-fn damage(summary: &Summary) -> Vec<String> {
-    let mut list: Vec<String> = summary
-        .damaged
-        .iter()
-        .map(|source| {
-            let (name, reason) = (printable(&source.name), printable(&source.reason));
-            format!("{name} could be read only up to line {}: {reason}.", source.lines)
-        })
-        .collect();
-    let mut say = |number: u64, one: &str, more: &str| {
-        if number > 0 {
-            list.push(format!("{}.", count(number, one, more)));
-        }
-    };
-    say(summary.not_entries, "line is not an audit entry", "lines are not audit entries");
-    say(summary.too_long, "line is too long to be read", "lines are too long to be read");
-    say(summary.torn, "entry is torn: its end is missing", "entries are torn: their ends are missing");
-    say(
-        summary.incomplete_parts,
-        "entry that was sent in parts is incomplete",
-        "entries that were sent in parts are incomplete",
-    );
-    say(
-        summary.elided,
-        "entry was shortened by its device: it may lack fields",
-        "entries were shortened by their device: they may lack fields",
-    );
-    if summary.join_is_partial {
-        list.push(
-            "Too many requests were in flight at once: some are shown without their answer.".to_owned(),
-        );
-    }
-    list
+    let interrupted = (ended == Ended::Interrupted).then(|| {
+        "Interrupted: only a part of the logs was read. This is what was found until then.".to_owned()
+    });
+    let Query { since, until, .. } = question.query;
+    let of_logs = summary.warnings(since, until, &question.context.zone);
+    let texts = of_logs.into_iter().map(|warning| printable(&warning.text));
+    interrupted.into_iter().chain(texts).chain(unverified(&question.files)).collect()
 }
 
 /// That nothing here was verified, and the command that does it.

@@ -6,9 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use onrecord_trail::activity::warnings;
 use onrecord_trail::export::{ExportFormat, ParquetFolder};
-use onrecord_trail::query::{Filter, Row, Summary};
+use onrecord_trail::query::{Filter, Query, Row, Summary};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
@@ -16,7 +15,6 @@ use super::new_file::{self, FORCE, NewFile};
 use super::question::{Ended, FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
 use super::{NO_FILE, report, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
-use crate::interrupt::INTERRUPTED;
 
 const ABOUT: &str = "Writes the requests of audit logs, each with its answer, in a format of other programs. The logs may be those of \
     this server, of Vault or of OpenBao, plain or compressed, in any order.\n\n\
@@ -29,7 +27,7 @@ const ABOUT: &str = "Writes the requests of audit logs, each with its answer, in
     cloudevents: JSON lines of CloudEvents 1.0.\n\n\
     What the logs lack (gaps, requests without answer, time that they do not cover) is said on standard error: an export has no place \
     for it. Questions to the log itself (sys/audit-hash and the like) are exported only with -own-questions.\n\nThe exit code is 0 if \
-    everything was written, and 2 if a file cannot be read or written or the command line is invalid.";
+    everything was written, and 2 if a file cannot be opened (the others are exported) or written or the command line is invalid.";
 
 pub(crate) const COMMAND: Command =
     Command::new("log export", "FILE...", "Write audit logs in a format of other programs", run_export)
@@ -81,11 +79,12 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         let requests = if summary.rows == 1 { "request" } else { "requests" };
         session.done(format!("Success! Wrote {} {requests} to: {}", summary.rows, printable(out)))?;
     }
-    report::warn(
-        session,
-        &warnings(&summary, question.query.since, question.query.until, &question.context.zone),
-    )?;
-    Ok(if ended == Ended::Interrupted { INTERRUPTED } else { 0 })
+    if ended == Ended::Interrupted {
+        session.warn("! Interrupted: only a part of the logs was read.")?;
+    }
+    let Query { since, until, .. } = question.query;
+    report::warn(session, &summary.warnings(since, until, &question.context.zone))?;
+    question.exit_code(&summary, ended)
 }
 
 fn format(invocation: &Invocation) -> Result<ExportFormat, Failure> {

@@ -13,7 +13,7 @@ use onrecord_trail::verify::TreeFolder;
 use onrecord_value::{Object, Value};
 
 use super::question::{FILTER, SINCE, TZ, UNTIL, ask, question};
-use super::{LIMIT, answer, limit, unreadable};
+use super::{LIMIT, UNREADABLE, answer, limit, unreadable};
 use crate::command::audit::passphrase;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use forms::forms;
@@ -99,7 +99,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let (found, whole) = (hits.found() > 0, searched.is_whole());
     answer.sheet("hits", "", hits.sheet());
     match answer.show(session)? {
-        0 if found => Ok(FOUND),
+        0 | UNREADABLE if found => Ok(FOUND),
         0 if !whole => Err(unreadable(
             "The text was not found where it could be searched for, and not all lines could be: the reasons are above",
         )),

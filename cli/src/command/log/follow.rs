@@ -8,11 +8,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Filter, Row, run as run_query};
+use onrecord_trail::query::{Field, Filter, Row, entry_object, run as run_query};
 use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
-use super::entry_object::entry_object;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, question};
 use super::row_cells::{Shown, cells, columns, sheet};
 use super::tail::{Tail, TailEvent};
@@ -267,11 +266,10 @@ impl Page {
         }
         let mut rows = Vec::new();
         let input = Input::stream("-", Cursor::new(lines));
-        let answered = run_query(vec![input], &question.query, &mut |row: &Row| {
+        run_query(vec![input], &question.query, &mut |row: &Row| {
             rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
             ControlFlow::Continue(())
         });
-        answered.map_err(|error| unreadable(printable(&error.to_string())))?;
         rows.sort_by_key(|(_, time, _)| *time);
         for (verdict, _, cells) in rows {
             let line = self.line(session, verdict, &cells);

@@ -3,16 +3,18 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use onrecord_trail::Progress;
 use onrecord_trail::query::{Filter, Query, Row, Sink, Summary, TimeContext, Zone, run};
+use onrecord_trail::verify::TreeFolder;
 use onrecord_value::Time;
 use onrecord_value::printable::printable;
 
-use super::{device_files, inputs, unreadable};
-use crate::command::{Failure, Flag, Invocation, Session};
-use crate::interrupt;
+use super::{UNREADABLE, device_files, inputs, unreadable};
+use crate::command::{CommandResult, Failure, Flag, Invocation, Session};
+use crate::interrupt::{self, INTERRUPTED};
 use crate::process::Process;
 use crate::progress_bar::ProgressBar;
 
@@ -40,6 +42,25 @@ pub(super) struct Question {
     pub(super) context: TimeContext,
     /// The logs as they were named.
     pub(super) files: Vec<String>,
+}
+
+impl Question {
+    /// The exit code of an answer. If no file could be opened, there is none.
+    pub(super) fn exit_code(&self, summary: &Summary, ended: Ended) -> CommandResult {
+        let unopened: Vec<_> = summary.damaged.iter().filter(|source| !source.opened).collect();
+        let logs = self.files.iter().filter(|file| !TreeFolder::is_one(Path::new(file))).count();
+        if !unopened.is_empty() && unopened.len() == logs {
+            let lines = unopened
+                .iter()
+                .map(|source| printable(&format!("{} cannot be read: {}", source.name, source.reason)));
+            return Err(unreadable(lines.collect::<Vec<_>>().join("\n")));
+        }
+        Ok(match ended {
+            Ended::Interrupted => INTERRUPTED,
+            Ended::Whole | Ended::Enough if unopened.is_empty() => 0,
+            Ended::Whole | Ended::Enough => UNREADABLE,
+        })
+    }
 }
 
 /// How the run of a query ended.
@@ -112,12 +133,11 @@ pub(super) fn ask(
     let Process { stdout, stderr, stderr_is_terminal, .. } = &mut *session.process;
     let bar = stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
     let mut sink = Watched { each, stdout, stderr, bar, interrupted: false };
-    let answered = run(inputs, &question.query, &mut sink);
+    let summary = run(inputs, &question.query, &mut sink);
     let interrupted = sink.interrupted;
     if sink.bar.is_some_and(|bar| bar.shown) {
         drop(write!(session.process.stderr, "\r\x1b[K"));
     }
-    let summary = answered.map_err(|error| unreadable(printable(&error.to_string())))?;
     let ended = match (interrupted, summary.interrupted) {
         (true, _) => Ended::Interrupted,
         (false, true) => Ended::Enough,

@@ -4,19 +4,18 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, Warning, page};
-use onrecord_trail::query::{Filter, TimeContext};
+use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, page};
+use onrecord_trail::query::{Filter, TimeContext, Warning};
 use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
 use super::new_file::{FORCE, NewFile};
-use super::question::{Ended, FILTER, Question, SINCE, TZ, UNTIL, ask, question};
+use super::question::{FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
 use super::{NO_FILE, inputs, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
-use crate::interrupt::INTERRUPTED;
 
 const ABOUT: &str = "Writes one page about the activity in audit logs: requests and refusals over time, the most frequent paths, \
     identities, addresses, operations and errors, logins, changes of policies, mounts and audit devices, the slowest requests, and \
@@ -85,7 +84,7 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
     let other = invocation.text("compare").filter(|name| !name.is_empty()).map(compared).transpose()?;
     let verification = verification(session, invocation)?;
     let differs = verification.state == DIFFERS;
-    let (mut report, ended) = report(session, &question, verification)?;
+    let (mut report, code) = report(session, &question, verification)?;
     if let Some(other) = &other {
         report.compare(other);
     }
@@ -102,10 +101,7 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         _ => session.print(&text)?,
     }
     warn(session, &report.warnings)?;
-    Ok(match ended {
-        Ended::Interrupted => INTERRUPTED,
-        Ended::Whole | Ended::Enough => u8::from(differs),
-    })
+    Ok(if code == 0 { u8::from(differs) } else { code })
 }
 
 /// Says on standard error what an answer lacks.
@@ -146,13 +142,14 @@ fn report(
     session: &mut Session<'_>,
     question: &Question,
     verification: Verification,
-) -> Result<(ActivityReport, Ended), Failure> {
+) -> Result<(ActivityReport, u8), Failure> {
     let Question { query, context: TimeContext { now, zone }, files } = question;
     let mut builder = ActivityBuilder::new(zone, query.since.unwrap_or(*now));
     let (summary, ended) = ask(session, question, &mut |_, row| {
         builder.add(row);
         ControlFlow::Continue(())
     })?;
+    let code = question.exit_code(&summary, ended)?;
     let context = ReportContext {
         made: *now,
         program: concat!("onrecord ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -162,7 +159,7 @@ fn report(
         sources: files.iter().filter(|name| !TreeFolder::is_one(Path::new(name))).cloned().collect(),
         verification,
     };
-    Ok((builder.finish(&summary, context), ended))
+    Ok((builder.finish(&summary, context), code))
 }
 
 const DIFFERS: &str = "differs";

@@ -143,7 +143,7 @@ fn stream(
     let mut answer = Answer::new(question, &summary, ended, &count(rows, "request", "requests"));
     more(&mut answer, rows);
     answer.say_aside(session)?;
-    Ok(if ended == Ended::Interrupted { crate::interrupt::INTERRUPTED } else { 0 })
+    question.exit_code(&summary, ended)
 }
 
 /// Prints rows when all are known, in the order of their times.

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use onrecord_trail::query::{Field, Filter, Position, Row};
+use onrecord_trail::query::{Field, Filter, Position, Row, entry_object};
 use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
 use super::answer::{Answer, count};
-use super::entry_object::entry_object;
 use super::question::{TZ, ask, question};
 use super::unreadable;
 use crate::command::{Command, CommandResult, Invocation, Output, Session};

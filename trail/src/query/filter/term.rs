@@ -1,13 +1,15 @@
 //! One term of a filter: the meaning of its operator and value by the kind of its field, and its truth for a row.
 //! Never in it: the grammar around terms.
 
+use std::borrow::Cow;
+
 use onrecord_entry::HASH_PREFIX;
 
 use super::glob::Glob;
 use super::{Comparison, Expr, Target, Term, Test};
 use crate::query::field::{Field, FieldKind};
 use crate::query::kv;
-use crate::query::row::{Row, texts};
+use crate::query::row::{Half, Row, texts};
 use crate::query::times::{TimeContext, length};
 
 /// The least number of characters of an accessor's hash that mean it.
@@ -29,7 +31,11 @@ pub(super) fn term(
     value: &str,
     context: &TimeContext,
 ) -> Result<Expr, String> {
+    let is_flag = matches!(&target, Target::Field(field) if field.kind() == FieldKind::Flag);
     let (test, negated) = match operator {
+        // A flag has no text that a pattern could fit.
+        Operator::Like if is_flag => (compare(&target, Comparison::Equal, value, context)?, false),
+        Operator::NotLike if is_flag => (compare(&target, Comparison::Equal, value, context)?, true),
         Operator::Like => (Test::Glob(Glob::new(value)), false),
         Operator::NotLike => (Test::Glob(Glob::new(value)), true),
         Operator::NotEqual => (compare(&target, Comparison::Equal, value, context)?, true),
@@ -100,6 +106,42 @@ fn equal(field: Field, value: &str) -> Test {
             }
         }
         _ => Test::Equal(value.to_owned()),
+    }
+}
+
+/// What a text begins with that stands for a longer one in a shortened entry.
+const DIGEST: &str = "sha256:";
+
+impl Target {
+    /// Whose data it is in: that of the request or that of the answer.
+    pub(super) fn data(&self) -> Option<Half> {
+        match self {
+            Self::Field(Field::Version) => Some(Half::Response),
+            Self::Field(_) => None,
+            Self::Keys(keys) => match keys.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["request", "data", ..] => Some(Half::Request),
+                ["response", "data", ..] => Some(Half::Response),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether a row may lack it only because the device left it out or replaced it by a digest.
+    pub(super) fn is_cut_from(&self, row: &Row) -> bool {
+        if self.data().is_some_and(|half| row.is_over_limit(half)) {
+            return true;
+        }
+        if row.flag(Field::Elided) != Some(true) {
+            return false;
+        }
+        let is_digest = |text: &Cow<'_, str>| text.starts_with(DIGEST);
+        match self {
+            Self::Field(field) => {
+                let found = row.list(*field);
+                found.is_empty() && !field.is_in_every_entry() || found.iter().any(is_digest)
+            }
+            Self::Keys(keys) => row.value(keys).is_none_or(|value| texts(&value).iter().any(is_digest)),
+        }
     }
 }
 

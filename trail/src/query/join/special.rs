@@ -9,9 +9,10 @@ use onrecord_entry::{EntryType, SaltId, SeqSet};
 use super::Joiner;
 use crate::fast_scan;
 use crate::id::Id;
+use crate::parts::Assembly;
 use crate::query::entry::read;
 use crate::query::row::{Bytes, Position};
-use crate::query::scan::{Head, Other};
+use crate::query::scan::{Head, Judged, Other};
 use crate::query::{Gap, Sink, Summary};
 
 /// Gaps that are kept; further ones are counted.
@@ -43,10 +44,11 @@ impl Joiner<'_> {
             }
             Other::Part { part, record, line } => {
                 self.note_device(Some(&record));
-                if !self.seen.contains(&record)
-                    && let Some(text) = self.pieces.add(record, *part)
-                {
-                    return self.joined(text.into_bytes(), line, at, sink);
+                // Whether another device has it whole does not matter: that is under another salt.
+                match self.parts.add(record, *part) {
+                    Assembly::Incomplete => {}
+                    Assembly::Corrupt => self.summary.incomplete_parts += 1,
+                    Assembly::Complete(text) => return self.joined(text.into_bytes(), line, at, sink),
                 }
             }
         }
@@ -65,14 +67,15 @@ impl Joiner<'_> {
             self.summary.not_entries += 1;
             return ControlFlow::Continue(());
         };
-        self.summary.split += 1;
-        let has_text = self.reader.has_text(&text);
         let facts = found.facts;
+        let is_new = facts.record.as_ref().is_none_or(|record| !self.seen.contains(record));
+        self.summary.split += u64::from(is_new);
+        let has_text = self.reader.has_text(&text);
         let bytes = Bytes::Own(text.into());
-        let row = if facts.entry_type == EntryType::Response && has_text {
-            self.reader.row_of_line(&bytes)
+        let judged = if facts.entry_type == EntryType::Response && has_text {
+            self.reader.judge_line(&bytes)
         } else {
-            None
+            Judged::default()
         };
         let head = Head {
             entry_type: facts.entry_type,
@@ -82,7 +85,7 @@ impl Joiner<'_> {
             end: 0,
             line,
             has_text,
-            row,
+            judged,
         };
         self.entry(head, at, || bytes, sink)
     }
@@ -98,9 +101,9 @@ impl Joiner<'_> {
             let declared = self.declared.entry(boot).or_default();
             facts.ranges.iter().for_each(|range| declared.insert_range(range));
         }
-        let since = gap.since.unwrap_or(gap.until);
+        // Without a beginning it may have begun at any time.
         let is_asked = self.query.since.is_none_or(|asked| gap.until >= asked)
-            && self.query.until.is_none_or(|asked| since < asked);
+            && self.query.until.zip(gap.since).is_none_or(|(asked, since)| since < asked);
         if gap.missed == 0 || !is_asked {
             return;
         }
@@ -116,19 +119,20 @@ impl Joiner<'_> {
     pub(in crate::query) fn end(mut self, interrupted: bool, sink: &mut dyn Sink) -> Summary {
         let (asked, alone) = (self.asked.take_all(), self.alone.take_all());
         let interrupted = interrupted || self.alone_rows(asked, alone, sink).is_break();
-        let (incomplete, in_pieces) = self.pieces.end();
-        for record in in_pieces {
-            self.seen.insert_number(&record);
+        self.summary.incomplete_parts += self.parts.given_up();
+        for (salt, boot, seq) in self.parts.pending() {
+            // Its number is not missing. If it was seen, another device has the entry.
+            let is_new = self.seen.insert_number(&Record { seq, boot, salt, device: None });
+            self.summary.incomplete_parts += u64::from(is_new);
         }
         let Self { mut summary, seen, gaps, declared, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
         }
-        summary.gaps.sort_by_key(|gap| (gap.since.unwrap_or(gap.until), gap.until));
-        summary.incomplete_parts = incomplete;
+        summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
         summary.missing = seen.missing(&declared);
-        summary.join_is_partial |= seen.forgot && summary.doubles > 0;
+        summary.doubles_missed = seen.doubles_missed();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
         summary.interrupted = interrupted;
         summary
