@@ -20,7 +20,7 @@ hang:
 properties cases="100000":
     ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test entry properties::
 
-# One fuzz target (http, json, hcl, options, lines, storage) under libFuzzer. The stable toolchain is enough; takes cargo-fuzz.
+# One fuzz target (http, json, hcl, options, lines, filter, storage) under libFuzzer. The stable toolchain is enough; takes cargo-fuzz.
 fuzz target minutes="10":
     cargo run --release --locked -p onrecord-fuzz --bin seeds -- {{target}} fuzz/libfuzzer/corpus/{{target}}
     cargo fuzz run --fuzz-dir fuzz/libfuzzer --sanitizer none --no-cfg-fuzzing {{target}} fuzz/libfuzzer/corpus/{{target}} -- -max_total_time=$(( {{minutes}} * 60 )) -max_len=65536 -timeout=30 -rss_limit_mb=4096 -print_final_stats=1

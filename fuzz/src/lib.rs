@@ -4,6 +4,7 @@
 //! Never in it: a repair of what a target finds.
 
 pub mod damage;
+mod filter;
 mod hcl;
 mod http;
 mod json;
@@ -14,6 +15,7 @@ mod seeds;
 mod server;
 mod storage;
 
+pub use filter::filter;
 pub use hcl::hcl;
 pub use http::http;
 pub use json::json;
@@ -33,11 +35,12 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "http", run: http, seeds: seeds::http },
     Target { name: "json", run: json, seeds: seeds::json },
     Target { name: "hcl", run: hcl, seeds: seeds::hcl },
     Target { name: "options", run: options, seeds: seeds::options },
     Target { name: "lines", run: lines, seeds: seeds::lines },
+    Target { name: "filter", run: filter, seeds: seeds::filter },
     Target { name: "storage", run: storage, seeds: seeds::storage },
 ];

@@ -114,6 +114,20 @@ pub(crate) fn lines() -> Vec<Vec<u8>> {
     found
 }
 
+pub(crate) fn filter() -> Vec<Vec<u8>> {
+    let texts = [
+        "path=secret/app and not op=list",
+        "(who~a* or ip=192.0.2.1) && !denied status>=400",
+        "time >= 2026-11-20T10:00:00Z and time < \"yesterday 14:00\" or time > -2h",
+        "duration > 1.5s and version != 3 and policy=default",
+        "request.data.password=hmac-sha256:00 or response.data.keys ~ \"*\\\\**\"",
+        "token=0123456789ab or issued=hmac-sha256:0123456789ab or wrapping!~h?",
+        "error='permission denied' elided=false denied~true type=request",
+        "not (not (mount=secret mount_type!=kv namespace~* seq<=5))",
+    ];
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
 pub(crate) fn storage() -> Vec<Vec<u8>> {
     vec![Vec::new(), edit(0, 1), edit(4096, 0x80), cut(5000)]
 }

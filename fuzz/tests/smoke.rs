@@ -51,6 +51,11 @@ fn any_line_decodes_to_what_is_written_again_or_is_refused() {
 }
 
 #[test]
+fn any_filter_divides_the_rows_of_a_log_in_two_or_is_refused() {
+    run("filter", 1000);
+}
+
+#[test]
 fn a_changed_store_gives_no_other_value() {
     run("storage", 100);
 }
