@@ -43,7 +43,7 @@ impl Joiner<'_> {
             }
             Other::Part { part, record, line } => {
                 self.note_device(Some(&record));
-                if !self.seen.contains(&record)
+                if (self.query.each_device || !self.seen.contains(&record))
                     && let Some(text) = self.pieces.add(record, *part)
                 {
                     return self.joined(text.into_bytes(), line, at, sink);
