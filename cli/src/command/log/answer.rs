@@ -259,13 +259,13 @@ fn holes(summary: &Summary) -> Vec<String> {
         summary.missing,
         "entry is",
         "entries are",
-        "missing in these logs, and no gap entry declares it: `log check` names them.",
+        "missing in these logs and declared by no gap entry: `log check` names them.",
     );
     say(
         summary.refused_requests,
-        "refused request has",
-        "refused requests have",
-        "no entry of its own, and is only counted (sys/audit/refused).",
+        "refused request is",
+        "refused requests are",
+        "only counted, without entries of their own (sys/audit/refused).",
     );
     list
 }
