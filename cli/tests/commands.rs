@@ -11,6 +11,7 @@ mod commands {
     mod answers;
     mod answers_jq;
     mod answers_live;
+    mod answers_made;
     mod audit;
     mod audit_status;
     mod auth;

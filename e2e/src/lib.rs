@@ -8,6 +8,7 @@ pub mod attacker;
 pub mod collector;
 pub mod daemon;
 pub mod http;
+pub mod judged;
 pub mod load;
 pub mod log;
 pub mod mounts;

@@ -7,14 +7,12 @@
 //! entries name, and that nothing is there twice. [`check`] gives the verdict for tests that expect another one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::binary;
+use crate::judged::Judged;
 use crate::{verify, wait};
 
 /// The paths of ceremonies.
@@ -98,23 +96,8 @@ pub fn wait_for(logs: &[impl AsRef<Path>], id: &str) {
     wait::eventually("each log has the request", || logs.iter().all(|log| has(log.as_ref())));
 }
 
-/// What the checker says.
-pub struct Verdict {
-    /// The exit code: 0 nothing lost, 1 something, 2 a file that cannot be read (without a report) or is not a log.
-    pub code: i32,
-    /// The report of `-format=json`.
-    pub report: Value,
-    /// What it said on standard error.
-    pub stderr: String,
-}
-
-impl fmt::Debug for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit code {}: {:#}\n{}", self.code, self.report, self.stderr)
-    }
-}
-
-impl Verdict {
+/// What `log check` reports.
+impl Judged {
     /// All starts on all devices: the device's salt and the facts of the start.
     pub fn boots(&self) -> impl Iterator<Item = (&str, &Value)> {
         list(&self.report["devices"]).iter().flat_map(|device| {
@@ -142,27 +125,17 @@ fn list(value: &Value) -> &[Value] {
 }
 
 /// Runs the checker over logs, with the ids of the requests that were answered.
-pub fn check(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
+pub fn check(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
     let mut ids = tempfile::NamedTempFile::new().expect("a file");
     ids.write_all(answered.join("\n").as_bytes()).expect("written");
-    let output = Command::new(binary())
-        .args(["log", "check", "-format=json", "-examples=20"])
-        .arg(format!("-answered={}", ids.path().display()))
-        .args(logs.iter().map(AsRef::as_ref))
-        .env_clear()
-        .output()
-        .expect("the command line runs");
-    Verdict {
-        code: output.status.code().unwrap_or(-1),
-        report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let ids = format!("-answered={}", ids.path().display());
+    Judged::by("check", ["-examples=20", &ids], logs)
 }
 
 /// After a kill: both entries of every answered request are in the union of the logs, what a device lacks its gap
 /// entries say, and nothing is there twice. They may say more, for what a device that lags was about to write is stored
 /// as missed until it is written.
-pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
+pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
     let verdict = check(logs, answered);
     assert_eq!(verdict.code, 0, "{verdict:?}");
     assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
@@ -172,14 +145,14 @@ pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> V
 }
 
 /// After any other fault: as [`assert_all_on_record`], and each device lacks exactly what its gap entries say.
-pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
+pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
     let verdict = assert_all_on_record(logs, answered);
     assert_holes_are_declared(&verdict);
     verdict
 }
 
 /// Each device lacks exactly what its gap entries say.
-pub fn assert_holes_are_declared(verdict: &Verdict) {
+pub fn assert_holes_are_declared(verdict: &Judged) {
     for (salt, boot) in verdict.boots() {
         let count = |what: &str| boot[what]["count"].as_u64().expect("a count");
         assert_eq!(

@@ -4,31 +4,15 @@
 //! [`assert_as_written`] belongs to every test of a fault, and is part of [`crate::log::assert_all_on_record`].
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Server, binary};
+use crate::judged::Judged;
+use crate::process::Server;
 
-/// What `log verify` says of the files of one log.
-pub struct Verified {
-    /// The exit code: 0 intact, 1 something differs, 2 not judged.
-    pub code: i32,
-    /// The report of `-format=json`.
-    pub report: Value,
-    /// What it said on standard error.
-    pub stderr: String,
-}
-
-impl fmt::Debug for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit code {}: {:#}\n{}", self.code, self.report, self.stderr)
-    }
-}
-
-impl Verified {
+/// What `log verify` reports.
+impl Judged {
     /// How many lines or leaves there are of a kind of finding.
     pub fn count(&self, kind: &str) -> u64 {
         self.report["findings"][kind]["count"].as_u64().unwrap_or(0)
@@ -41,19 +25,8 @@ impl Verified {
 }
 
 /// Runs `log verify` with these flags over the files of one log.
-pub fn verify(files: &[impl AsRef<Path>], flags: &[&str]) -> Verified {
-    let output = Command::new(binary())
-        .args(["log", "verify", "-format=json"])
-        .args(flags)
-        .args(files.iter().map(AsRef::as_ref))
-        .env_clear()
-        .output()
-        .expect("the command line runs");
-    Verified {
-        code: output.status.code().unwrap_or(-1),
-        report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+pub fn verify(files: &[impl AsRef<Path>], flags: &[&str]) -> Judged {
+    Judged::by("verify", flags, files)
 }
 
 /// The flag with the verifier key of the log of a device, which is asked of the server.

@@ -14,6 +14,11 @@ impl Id {
     pub(crate) fn of(text: &str) -> Self {
         uuid(text.as_bytes()).map_or_else(|| Self::Text(text.into()), Self::Uuid)
     }
+
+    /// The id as one device has it: entries of different devices are not joined then.
+    pub(crate) fn of_device(&self, device: &dyn fmt::Display) -> Self {
+        Self::Text(format!("{device} {self}").into())
+    }
 }
 
 /// A UUID in its usual form.

@@ -71,6 +71,8 @@ pub struct Query {
     pub until: Option<Time>,
     /// Whether questions to the log itself (`sys/audit-hash`, `sys/audit-query`, salts) are delivered, too.
     pub own_questions: bool,
+    /// Whether an entry that several devices have is a row of each; otherwise it is taken once.
+    pub each_device: bool,
     /// Whether rows have their lines.
     pub keep_lines: bool,
     /// How many threads read lines; without it one for each core.

@@ -15,6 +15,7 @@ mod new_file;
 pub(crate) mod prove;
 mod question;
 pub(crate) mod report;
+mod revoke;
 mod row_cells;
 pub(crate) mod search;
 mod shell;

@@ -2,6 +2,8 @@
 //! where that does not do, each row is a block of lines.
 //! Never in it: what the cells mean.
 
+use super::columns::{filled, head, length, lines, widths};
+
 /// Blanks between columns.
 const BETWEEN: &str = "  ";
 /// A column is not cut below this many characters.
@@ -10,26 +12,20 @@ const LEAST: usize = 8;
 /// Rows below their titles. Without a width nothing is cut; with one, no cell of the columns that `whole` says. An empty cell is
 /// `-`.
 pub(crate) fn fit(titles: &[&str], whole: &[bool], rows: &[Vec<String>], width: Option<usize>) -> String {
-    let natural = widths(titles, rows);
-    match width {
-        None => lines(titles, rows, &natural),
-        Some(width) => match shrink(titles, whole, natural, width) {
-            Some(widths) => lines(titles, rows, &widths),
-            None => blocks(titles, rows),
-        },
-    }
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn widths(titles: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
-    let widest = |(column, title): (usize, &&str)| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| length(cell)).max().unwrap_or(0).max(length(title))
+    let all = [head(titles).as_slice(), &filled(rows, "-")].concat();
+    let natural = widths(&all);
+    let widths = match width {
+        None => Some(natural),
+        Some(width) => shrink(titles, whole, natural, width),
     };
-    titles.iter().enumerate().map(widest).collect()
+    match widths {
+        // A title may be a blank.
+        Some(widths) => {
+            let lines = lines(&all, &widths, BETWEEN);
+            lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+        }
+        None => blocks(titles, rows),
+    }
 }
 
 /// Takes from the widest columns until a line fits, if it can.
@@ -47,30 +43,6 @@ fn shrink(titles: &[&str], whole: &[bool], mut widths: Vec<usize>, width: usize)
         let (_, widest) = shrinkable.max_by_key(|(_, width)| **width)?;
         *widest -= 1;
     }
-}
-
-fn lines(titles: &[&str], rows: &[Vec<String>], widths: &[usize]) -> String {
-    let head: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-    let rule: Vec<String> = titles.iter().map(|title| "-".repeat(length(title))).collect();
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| padded(&shown(cell), *width)).collect();
-        cells.join(BETWEEN).trim_end().to_owned()
-    };
-    [&head, &rule].into_iter().chain(rows).map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn shown(cell: &str) -> String {
-    if cell.is_empty() { "-".to_owned() } else { cell.to_owned() }
-}
-
-fn padded(cell: &str, width: usize) -> String {
-    let cut = if length(cell) > width {
-        cell.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-    } else {
-        cell.to_owned()
-    };
-    format!("{cut:width$}")
 }
 
 /// For each row its cells below each other, whole.

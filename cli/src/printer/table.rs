@@ -1,33 +1,19 @@
 //! Tables: columns as wide as their widest cell, four blanks between, headers underlined.
 //! Never in it: colours, and streams.
 
+use super::columns::{filled, head, lines, widths};
 use super::{human_duration, plain};
 use onrecord_value::{Object, Value};
 
 /// Rows below headers (`Key | Value`); an empty cell is `n/a`, the last cell of a row is not padded.
 pub(crate) fn table(headers: &str, rows: &[Vec<String>]) -> String {
-    let headers = headers.split(" | ");
-    let mut all: Vec<Vec<String>> = vec![
-        headers.clone().map(str::to_owned).collect(),
-        headers.map(|name| "-".repeat(name.chars().count())).collect(),
-    ];
-    all.extend(rows.iter().cloned());
-    columns(&all)
+    let headers: Vec<&str> = headers.split(" | ").collect();
+    columns(&[head(&headers).as_slice(), rows].concat())
 }
 
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
-    let shown = |text: &String| if text.is_empty() { "n/a".to_owned() } else { text.clone() };
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
-    let wide = |column: usize, row: &Vec<String>| row.get(column).map_or(0, |text| text.chars().count());
-    let widest = |column| rows.iter().map(|row| wide(column, row)).max().unwrap_or_default();
-    let count = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..count).map(widest).collect();
-    let line = |row: &Vec<String>| {
-        let Some((last, cells)) = row.split_last() else { return String::new() };
-        let cells = cells.iter().zip(&widths);
-        cells.map(|(text, width)| format!("{text:width$}    ")).chain([last.clone()]).collect()
-    };
-    rows.iter().map(line).collect::<Vec<String>>().join("\n")
+    let rows = filled(rows, "n/a");
+    lines(&rows, &widths(&rows), "    ").join("\n")
 }
 
 pub(crate) fn key_value(rows: &[(String, String)]) -> String {

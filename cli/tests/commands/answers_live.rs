@@ -75,7 +75,6 @@ fn the_accessor_behind_a_hash_is_found_among_those_of_the_server() {
         .reply(200, SALTS)
         .reply(200, &hash(&"1".repeat(64)))
         .reply(200, &hash(&"2".repeat(64)))
-        .reply(200, SALTS)
         .reply(200, &hash(&backup))
         .reply(200, &hash(&"3".repeat(64)));
     let outcome = asked.run(&["log", "token", "-tz=UTC", "-format=json", "-find-accessor", &backup, AUDIT]);
@@ -85,6 +84,25 @@ fn the_accessor_behind_a_hash_is_found_among_those_of_the_server() {
         "{}",
         outcome.stdout
     );
+}
+
+#[test]
+fn an_accessor_that_is_not_found_and_salts_beyond_the_bound_are_said() {
+    let ids: Vec<String> = (0..65).map(|number| format!(r#""{number:016x}":{{"path":"file/"}}"#)).collect();
+    let many_salts = format!(r#"{{"data":{{{}}}}}"#, ids.join(","));
+    let other = hash(&"1".repeat(64));
+    let asked = (0..64).fold(cli().reply(200, &many_salts), |asked, _| asked.reply(200, &other));
+    let outcome = asked.run(&["log", "token", "-tz=UTC", "iY3B22UsX37Kclvp0NQsO8ghZdZl", AUDIT]);
+    let said = "! The server has 65 salts, and only the first 64 were looked at: ";
+    assert!(outcome.stdout.contains(said), "{}{}", outcome.stdout, outcome.stderr);
+    let one_salt = r#"{"data":{"4ee65a652e765d8e":{"path":"file/"}}}"#;
+    let asked = cli().reply(200, r#"{"data":{"keys":["another"]}}"#).reply(200, one_salt).reply(200, &other);
+    let words = ["log", "token", "-tz=UTC", "-find-accessor", "-format=json", &ANN[..12], AUDIT];
+    let outcome = asked.run(&words);
+    let said = "3 accessors were not found among the accessors that the server has now: the token has ended, or it is one of another \
+                server.";
+    assert!(outcome.stdout.contains(said), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(!outcome.stdout.contains("\"revoke\""), "{}", outcome.stdout);
 }
 
 /// Waits until this process reads the file that has a name now: of two rotations between two looks at a name the first cannot be

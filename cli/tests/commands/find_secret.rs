@@ -292,6 +292,68 @@ fn the_salt_of_a_service_that_uses_the_library_is_taken_too() {
     assert_eq!(outcome.code, 1, "{}{}", outcome.stdout, outcome.stderr);
 }
 
+/// A server whose one device is not raw.
+const NO_RAW: &str =
+    r#"{"data":{"file/":{"description":"","local":false,"options":{},"path":"file/","type":"file"}}}"#;
+
+#[test]
+fn a_server_whose_raw_device_would_record_the_text_is_not_asked_for_its_hash_unless_that_is_allowed() {
+    let mut logs = Logs::new();
+    let line = logs.hashed(SALTS[0], Format::Json, TEXT);
+    let log = logs.write("a.log", &line);
+    let raw = r#"{"data":{"file/":{"type":"file","options":{}},"raw/":{"type":"file","options":{"log_raw":"true"}}}}"#;
+    let words = ["log", "find-secret", "-exact", "-", &log];
+    let outcome = cli().reply(200, raw).stdin(TEXT).run(&words);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    assert!(
+        outcome.stderr.contains("its raw device raw/ would record it in the clear"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("-salts=FILE") && outcome.stderr.contains("-allow-raw-devices"));
+    outcome.sent(&["GET /v1/sys/audit"]);
+    let outcome = cli().reply(403, r#"{"errors":["permission denied"]}"#).stdin(TEXT).run(&words);
+    assert_eq!(outcome.code, 2);
+    assert!(
+        outcome.stderr.contains("Whether a raw device would record the text cannot be seen"),
+        "{}",
+        outcome.stderr
+    );
+    outcome.sent(&["GET /v1/sys/audit"]);
+    let salt = Salt::new(SALTS[0]);
+    let salts = format!(r#"{{"data":{{"{}":{{"path":"file/","type":"file"}}}}}}"#, salt.id());
+    let allowed = cli().reply(200, &salts).reply(200, &answer_of(&salt.hash(TEXT.as_bytes()))).stdin(TEXT);
+    let outcome = allowed.run(&["log", "find-secret", "-exact", "-allow-raw-devices", "-", &log]);
+    assert_eq!(outcome.code, 1, "{}{}", outcome.stdout, outcome.stderr);
+}
+
+#[test]
+fn a_short_text_is_not_shown_where_it_is_in_a_longer_one() {
+    let mut logs = Logs::new();
+    // The path of the line is secret/data/app, and its id begins with 00000001.
+    let data = object! { "x-app-x" => object! { "pin" => "app" } };
+    let line = logs.line(SALTS[0], FormatOptions::default(), &data);
+    let log = logs.write("a.log", &line);
+    for format in ["-format=table", "-format=json", "-format=csv"] {
+        let outcome = logs.find("app", &[format, "-", &log]);
+        assert_eq!(outcome.code, 1, "{}{}", outcome.stdout, outcome.stderr);
+        assert!(outcome.stdout.contains("secret/data/[hidden]"), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains("request.data.x-[hidden]-x.pin"), "{}", outcome.stdout);
+        let shown = outcome.stdout.replace("mapped", "");
+        assert!(!shown.contains("app"), "{shown}");
+    }
+    let encoded = logs.hashed(SALTS[0], Format::Json, "aHVudGVyMi1vZi1hbm4=");
+    let path =
+        String::from_utf8(encoded).unwrap().replace("secret/data/app", "secret/data/aHVudGVyMi1vZi1hbm4=");
+    let log = logs.write("a.log", path.as_bytes());
+    let outcome = logs.find(TEXT, &["-", &log]);
+    assert!(
+        outcome.stdout.contains("secret/data/[the text]"),
+        "another form is not shown: {}",
+        outcome.stdout
+    );
+}
+
 fn answer_of(hash: &str) -> String {
     format!("{{\"data\":{{\"hash\":\"{hash}\"}}}}")
 }
@@ -308,6 +370,7 @@ fn the_server_hashes_under_every_salt() {
         two.id()
     );
     let outcome = cli()
+        .reply(200, NO_RAW)
         .reply(200, &salts)
         .reply(200, &answer_of(&one.hash(TEXT.as_bytes())))
         .reply(200, &answer_of(&two.hash(TEXT.as_bytes())))
@@ -317,6 +380,7 @@ fn the_server_hashes_under_every_salt() {
     assert_eq!(rows(&outcome).into_iter().map(|row| row.0).collect::<Vec<_>>(), ["new/", "old/"]);
     let body = format!("{{\"input\":\"{TEXT}\"}}");
     outcome.sent(&[
+        "GET /v1/sys/audit",
         "GET /v1/sys/audit-salts",
         &format!("PUT /v1/sys/audit-salts/{}/hash {body}", one.id()),
         &format!("PUT /v1/sys/audit-salts/{}/hash {body}", two.id()),
@@ -329,14 +393,15 @@ fn a_server_that_lists_no_salts_hashes_for_its_devices() {
     let line = logs.hashed(SALTS[0], Format::Json, TEXT);
     let log = logs.write("a.log", &line);
     let outcome = cli()
+        .reply(200, NO_RAW)
         .reply(404, r#"{"errors":[]}"#)
-        .reply(200, r#"{"data":{"file/":{"description":"","local":false,"options":{},"path":"file/","type":"file"}}}"#)
+        .reply(200, NO_RAW)
         .reply(200, &answer_of(&Salt::new(SALTS[0]).hash(TEXT.as_bytes())))
         .stdin(TEXT)
         .run(&["log", "find-secret", "-exact", "-", &log]);
     assert_eq!(outcome.code, 1, "{}{}", outcome.stdout, outcome.stderr);
     assert!(outcome.stdout.contains("Only the salts in use were searched"), "{}", outcome.stdout);
-    assert_eq!(outcome.requests()[2], format!("PUT /v1/sys/audit-hash/file {{\"input\":\"{TEXT}\"}}"));
+    assert_eq!(outcome.requests()[3], format!("PUT /v1/sys/audit-hash/file {{\"input\":\"{TEXT}\"}}"));
 }
 
 #[test]

@@ -5,12 +5,12 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
+use onrecord_e2e::judged::Judged;
 use onrecord_e2e::load::{Load, writes_and_reads};
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::small_disk::SmallDisk;
 use onrecord_e2e::strace::Strace;
-use onrecord_e2e::verify::Verified;
 use onrecord_e2e::{log, say_skipped, verify, wait};
 use serde_json::json;
 
@@ -61,12 +61,12 @@ impl Scene {
         log::files(self.place.dir(), "audit.log")
     }
 
-    fn verify(&self, flags: &[&str]) -> Verified {
+    fn verify(&self, flags: &[&str]) -> Judged {
         verify::verify(&self.files(), &[&[self.key.as_str()], flags].concat())
     }
 
     /// Ends the server. All lines must be covered, and nothing must have been lost.
-    fn ends_well(mut self) -> Verified {
+    fn ends_well(mut self) -> Judged {
         assert!(self.server.stop(), "it stops well: {}", self.server.stderr());
         log::assert_nothing_lost(&self.files(), &self.answered);
         let verified = self.verify(&[]);

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 const THIEF: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const POLICY: &str = r#"path "secret/data/app" { capabilities = ["read"] }
-path "auth/token/create" { capabilities = ["update"] }"#;
+path "transit/decrypt/app" { capabilities = ["update"] }
+path "auth/token/create" { capabilities = ["update"] }
+path "auth/token/create-orphan" { capabilities = ["update", "sudo"] }"#;
 
 /// A request of the thief, with its status and answer.
 fn steal(server: &Server, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -73,6 +75,11 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     shell.does("onrecord write auth/userpass/users/ann password=pw token_policies=app");
     shell.does("onrecord kv put secret/app password=hunter2");
     shell.does("onrecord kv put secret/payroll iban=DE02");
+    shell.does("onrecord secrets enable transit");
+    shell.does("onrecord write -f transit/keys/app");
+    let sealed = shell.does("onrecord write -field=ciphertext transit/encrypt/app plaintext=aHVudGVyMg==");
+    // A wrapped secret that was sent to somebody, and read on the way.
+    let wrapping = shell.does("onrecord kv get -wrap-ttl=1h -field=wrapping_token secret/payroll");
     let login = shell.does("VAULT_TOKEN= onrecord write -field=token auth/userpass/login/ann password=pw");
     let stolen = login.trim().to_owned();
     shell.does(&format!("VAULT_TOKEN={stolen} onrecord kv get secret/app"));
@@ -86,6 +93,11 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let grandchild = create(&child, "monitor");
     assert_eq!(steal(&server, &grandchild, "GET", "secret/data/app", None).0, 200);
     assert_eq!(steal(&server, &child, "GET", "secret/data/payroll", None).0, 403);
+    let body = json!({"policies": ["app"], "display_name": "orphan"});
+    let orphan = token_of(&steal(&server, &stolen, "POST", "auth/token/create-orphan", Some(body)).1);
+    let body = json!({"ciphertext": sealed.trim()});
+    assert_eq!(steal(&server, &stolen, "POST", "transit/decrypt/app", Some(body)).0, 200);
+    assert_eq!(steal(&server, wrapping.trim(), "POST", "sys/wrapping/unwrap", None).0, 200);
     std::fs::write(shell.home().join("leaked.txt"), format!("{stolen}\n")).expect("the text of the token");
 
     // Which token.
@@ -111,6 +123,10 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     for token in [&stolen, &child, &grandchild] {
         assert_eq!(steal(&server, token, "GET", "secret/data/app", None).0, 403, "each is revoked");
     }
+    assert_eq!(steal(&server, &orphan, "GET", "secret/data/app", None).0, 200, "the orphan lives on");
+    let rest = runbook.next(&shell, "select(.revoked == null)");
+    assert_eq!(rest.matches("Success! Revoked token").count(), 1, "{rest}");
+    assert_eq!(steal(&server, &orphan, "GET", "secret/data/app", None).0, 403, "it is revoked, too");
     runbook.next(&shell, "lease revoke -prefix");
 
     // Who, when, from where, and its children.
@@ -124,16 +140,23 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
         assert!(has_line(&life, &[address, whose]), "{address} {whose}: {life}");
     }
     let year = |line: &&str| line.matches("20").count() >= 2;
-    for name in ["token-backup", "token-monitor"] {
+    for name in ["token-backup", "token-monitor", "token-orphan"] {
         let row = life.lines().find(|row| row.contains(name));
         assert!(row.as_ref().is_some_and(year), "{name} was issued and revoked: {life}");
     }
 
     // What was read, and what must be rotated.
-    let read = runbook.next(&shell, "log search -fields");
+    let read = runbook.next(&shell, "GIVEN=");
     assert!(has_line(&read, &["userpass-ann", "secret/data/app", "1"]), "{read}");
     assert!(has_line(&read, &["token-monitor", "secret/data/app", "1"]), "{read}");
     assert!(!read.contains("payroll"), "what was refused need not be rotated: {read}");
+    assert!(has_line(&read, &["userpass-ann", "transit/decrypt/app"]), "{read}");
+    assert!(has_line(&read, &["sys/wrapping/unwrap"]), "{read}");
+    let unwraps =
+        shell.does(r#"onrecord log search -format=csv -fields=token "path=sys/wrapping/unwrap" "$LOG""#);
+    let shell = shell.with("WRAPPING", unwraps.lines().nth(1).expect("an accessor"));
+    let wrapped = runbook.next(&shell, "wrapping=");
+    assert!(has_line(&wrapped, &["root", "secret/data/payroll"]), "{wrapped}");
     let who = runbook.next(&shell, "log who");
     assert!(has_line(&who, &["read", "userpass-ann", "127.0.0.1"]), "{who}");
     assert!(has_line(&who, &["read", "token-monitor", "127.0.0.2"]), "{who}");
@@ -160,7 +183,9 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let lives: Value =
         serde_json::from_str(&shell.does(r#"onrecord log token -format=json "$TOKEN" "$LOG""#))
             .expect("JSON");
-    let shell = shell.with("REVOKED", lives["tokens"][0]["revoked"].as_str().expect("a time"));
+    let tokens = lives["tokens"].as_array().expect("tokens").iter();
+    let revoked = tokens.map(|token| token["revoked"].as_str().expect("each was revoked"));
+    let shell = shell.with("REVOKED", revoked.max().expect("a time"));
     let after = runbook.next(&shell, "log search -since");
     assert!(has_line(&after, &["secret/data/app", "403"]), "{after}");
     assert!(!has_line(&after, &["secret/data/app", "200"]), "{after}");

@@ -20,6 +20,7 @@ use super::scan::{Head, Judged, LineReader, Scanned, time_at};
 use super::seen::{IDS_MAX, Seen};
 use super::waiting::Waiting;
 use super::{Gap, Query, Sink, Summary};
+use crate::check::log_name;
 use crate::id::Id;
 use crate::parts::Parts;
 use asked::{Asked, RequestCopy};
@@ -144,15 +145,23 @@ impl<'q> Joiner<'q> {
 
     fn entry(
         &mut self,
-        head: Head,
+        mut head: Head,
         at: &impl Fn(u64) -> Position,
         line: impl FnOnce() -> Bytes,
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
         self.note_device(head.record.as_ref());
-        let is_new = self.seen.insert(head.entry_type, &head.id, head.record.as_ref());
+        let mut is_new = self.seen.insert(head.entry_type, &head.id, head.record.as_ref());
         self.summary.entries += 1;
         self.summary.doubles += u64::from(!is_new);
+        if self.query.each_device {
+            is_new = true;
+            head.id = match &head.record {
+                Some(record) => head.id.of_device(&record.device_id()),
+                // Of other servers: the files of one log are one device.
+                None => head.id.of_device(&log_name(&at(head.line).source)),
+            };
+        }
         match head.entry_type {
             EntryType::Request => self.request(head, is_new, at, line(), sink),
             EntryType::Response => self.answer(head, is_new, at, line, sink),

@@ -33,6 +33,10 @@ fn an_error_says_where_it_is_and_what_is_near() {
             "duration > 200",
             "filter, character 12: \"200\" is not a duration; give one such as 200ms, 1.5s, 2m",
         ),
+        (
+            "who=\"\"",
+            "filter, character 5: who is never empty: who~* asks for requests that have it, not who~* for those without it",
+        ),
         ("request.", "filter, character 1: \"request.\" has an empty part"),
         ("= a", "filter, character 1: expected a field, such as path, who or status"),
     ] {

@@ -34,6 +34,20 @@ fn two_devices_with_the_same_entries_give_each_row_once() {
 }
 
 #[test]
+fn each_device_has_its_own_row_if_that_is_asked() {
+    let [one, two] = ["a", "b"].map(Device::new);
+    let asked = many(3);
+    let log = |device: &Device| asked.iter().flat_map(|asked| device.pair(asked)).collect::<Vec<u8>>();
+    let mixed = [log(&one), log(&two)].concat();
+    let (rows, summary) = rows_of(&mixed, &Query { each_device: true, ..query("") });
+    let of = |row: &Row| [Field::Id, Field::Device].map(|field| row.text(field).unwrap().into_owned());
+    let mut of: Vec<[String; 2]> = rows.iter().map(of).collect();
+    of.sort();
+    of.dedup();
+    assert_eq!((of.len(), rows.len(), summary.unanswered, summary.missing), (6, 6, 0, 0));
+}
+
+#[test]
 fn rotated_and_compressed_files_are_joined_in_any_order() {
     let dir = tempfile::tempdir().unwrap();
     let device = Device::new("a");

@@ -30,7 +30,8 @@ const ABOUT: &str = "Asks for a text without echo, and shows where it occurs in 
     which device, in which line. With \"-\" the text is read from standard input, without a newline at its end. It is never an \
     argument: arguments are in the shell's history and in the process list.\n\nThe logs hold the HMAC of a text under the salt of \
     their device. The text is hashed with all salts, in use and retired: by the server, or offline with -salts=FILE, which \
-    \"audit salts -export\" made. Usual forms of the text are searched for, too: with a newline at its end, in base64 and decoded; \
+    \"audit salts -export\" made. A server with a raw device (log_raw) is not asked, because that device would record the text in \
+    the clear: use -salts=FILE, or -allow-raw-devices. Usual forms of the text are searched for, too: with a newline at its end, in base64 and decoded; \
     -exact leaves them out. The text itself is searched for as well, as it stands in lines of raw devices.\n\nFILE is an audit log, \
     plain, gzip or zstd, in JSON or JSONx, current or rotated, of one device or several, also of Vault and OpenBao. Without a FILE \
     the server is asked for its file devices.\n\nNumbers, truth values, null and names of fields are never hashed: search for these with \
@@ -54,6 +55,10 @@ pub(crate) const COMMAND: Command =
         ])
         .output(Output::Rows)
         .flags(&[
+            Flag::bool(
+                "allow-raw-devices",
+                "Have the server hash the text although its raw devices record it in the clear, or although they cannot be listed.",
+            ),
             Flag::bool("exact", "Search for the text as it is, and for no other form of it."),
             FILTER,
             LIMIT,
@@ -76,6 +81,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         .map_err(|error| unreadable(format!("Core dumps cannot be switched off: {error}")))?;
     let salts = Salts::open(session, invocation)?;
     let mut question = question(session, invocation, |_| Ok(Filter::all()), &files)?;
+    salts.check(session)?;
     let text = hashes::text(session, from_stdin)?;
     let forms = forms(&text, invocation.is_set("exact"));
     let hashes = salts.hash(session, &forms)?;

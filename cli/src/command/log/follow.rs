@@ -1,17 +1,20 @@
 //! `log follow`: requests as they are recorded, each with its answer, until Ctrl-C.
-//! Never in it: how a file that grows is read (`tail`).
+//! Never in it: how a file that grows is read (`tail`), and how its lines are joined (`joiner`).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod joiner;
+mod parts;
+
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Filter, Row, entry_object, run as run_query};
+use onrecord_trail::query::{Field, Filter, Row, run as run_query};
+use onrecord_trail::verify::TreeFolder;
 use onrecord_value::printable::printable;
-use onrecord_value::{Object, Value};
 
+use super::answer::count;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, question};
 use super::row_cells::{Shown, cells, columns, sheet};
 use super::tail::{Tail, TailEvent};
@@ -21,22 +24,18 @@ use crate::interrupt::{self, INTERRUPTED};
 use crate::printer::Format;
 use crate::printer::sheet::{Cell, Sheet};
 use crate::session::Verdict;
+use joiner::Joiner;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A request is shown without an answer after so long.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// At most this many requests wait for their answers.
-const WAITING_MAX: usize = 100_000;
-/// At most this many entries of several files are remembered, so that a request is shown once.
-const SHOWN_MAX: usize = 100_000;
 
 pub(crate) const COMMAND: Command =
     Command::new("log follow", "[FILE...]", "Show requests as audit logs record them", run)
         .about(
             "Shows requests as they are recorded, each with its answer in one line, until Ctrl-C. A file is followed over rotation, \
              replacement and truncation, and is only read: its writer never waits. A request without an answer is shown after 10 \
-             seconds. With -since it begins with requests of before.\n\nFILE is an audit log of this server, of Vault or of OpenBao, \
+             seconds. With -since it begins with requests of before; rotated files beside FILE that are not compressed are read, too, and \
+             what was left out is said. Entries that a device sent in parts are put together.\n\nFILE is an audit log of this server, of Vault or of OpenBao, \
              in JSON or JSONx. Without a FILE the server is asked for its file devices. -format=jsonl prints a line of JSON for \
              each request, for other programs.",
         )
@@ -61,12 +60,14 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             "An answer without an end is not one document: use -format=jsonl, csv or table",
         ));
     }
-    let question = question(session, invocation, |_| Ok(Filter::all()), &invocation.arguments)?;
+    let mut question = question(session, invocation, |_| Ok(Filter::all()), &invocation.arguments)?;
     let columns = columns(invocation.text("fields"), session.format == Format::Table)?;
     let most = limit(invocation)?.filter(|limit| *limit > 0);
-    let from_beginning = question.query.since.is_some();
+    let since = question.query.since;
+    // A pattern such as audit.log* also names the tree of a log.
+    question.files.retain(|file| !TreeFolder::is_one(Path::new(file)));
     let tails = question.files.iter().map(|file| {
-        let opened = Tail::open(Path::new(file), from_beginning);
+        let opened = Tail::open(Path::new(file), since);
         opened.map_err(|error| unreadable(printable(&format!("{file} cannot be followed: {error}"))))
     });
     let mut tails: Vec<Tail> = tails.collect::<Result<_, _>>()?;
@@ -76,13 +77,21 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if session.format == Format::Csv {
         session.print(&page.sheet.csv_head())?;
     }
+    for unread in tails.iter().flat_map(|tail| &tail.unread) {
+        session.warn(&printable(&format!(
+            "! Left out of the time from -since on: {unread}. `log search` reads it."
+        )))?;
+    }
     if session.process.stderr_is_terminal {
         session.note("Following; Ctrl-C ends it.")?;
     }
     session.flush()?;
-    let mut joiner = Joiner::default();
+    let (mut joiner, mut caught_up) = (Joiner::new(since), false);
     loop {
         let more = read(session, &question, &mut tails, &mut joiner)?;
+        if !more && !std::mem::replace(&mut caught_up, true) {
+            say_coverage(session, &question, &joiner)?;
+        }
         joiner.give_up(Instant::now());
         let done = page.print(session, &question, joiner.take_ready())?;
         if done.is_break() {
@@ -131,119 +140,30 @@ fn read(
     Ok(more)
 }
 
+/// Says whether the logs begin later than what was asked for.
+fn say_coverage(session: &mut Session<'_>, question: &Question, joiner: &Joiner) -> Result<(), Failure> {
+    let Some((since, first)) = question.query.since.zip(joiner.first).filter(|(since, first)| since < first)
+    else {
+        return Ok(());
+    };
+    let show = |time| question.context.zone.show(time, 0);
+    session.warn(&format!(
+        "! Not covered: what was read begins at {}; of the time from {} on nothing is known.",
+        show(first),
+        show(since)
+    ))
+}
+
 fn end(session: &mut Session<'_>, page: &Page, joiner: &Joiner, tails: &[Tail]) -> CommandResult {
-    let mut text = super::answer::count(page.shown, "request was shown", "requests were shown");
+    let mut text = count(page.shown, "request was shown", "requests were shown");
     let too_long: u64 = tails.iter().map(|tail| tail.too_long).sum();
     if joiner.not_entries + too_long > 0 {
-        let others = super::answer::count(joiner.not_entries + too_long, "line is", "lines are");
+        let others = count(joiner.not_entries + too_long, "line is", "lines are");
         let more = format!("; {others} not an audit entry, or too long");
         text.push_str(&more);
     }
     session.note(&format!("{text}."))?;
     Ok(INTERRUPTED)
-}
-
-/// Joins entries to requests with answers. What is ready is a text of lines: a request and its answer behind each other.
-#[derive(Default)]
-struct Joiner {
-    waiting: HashMap<String, Vec<u8>>,
-    since: VecDeque<(Instant, String)>,
-    ready: Vec<u8>,
-    shown: HashSet<String>,
-    shown_order: VecDeque<String>,
-    not_entries: u64,
-    warnings: Vec<String>,
-}
-
-impl Joiner {
-    fn take(&mut self, line: Vec<u8>, now: Instant) {
-        let Some(entry) = entry_object(&line) else {
-            self.not_entries += u64::from(!line.iter().all(u8::is_ascii_whitespace));
-            return;
-        };
-        if self.is_about_the_log(&entry) {
-            return;
-        }
-        let id = entry.object("request").and_then(|request| request.str("id")).unwrap_or_default().to_owned();
-        if self.shown.contains(&id) {
-            return;
-        }
-        if entry.str("type") == Some("response") {
-            if let Some(request) = self.waiting.remove(&id) {
-                self.push(&request);
-            }
-            self.push(&line);
-            self.remember(id);
-        } else if !self.waiting.contains_key(&id) {
-            if self.waiting.len() >= WAITING_MAX {
-                self.give_up_first();
-            }
-            // Those at the front that were answered need not wait for their time.
-            while self.since.front().is_some_and(|(_, id)| !self.waiting.contains_key(id)) {
-                self.since.pop_front();
-            }
-            self.since.push_back((now, id.clone()));
-            self.waiting.insert(id, line);
-        }
-    }
-
-    /// Whether an entry is about the log itself, and no request. What is missing in the log is said.
-    fn is_about_the_log(&mut self, entry: &Object) -> bool {
-        let number =
-            |object: &Object, key: &str| object.get(key).and_then(Value::as_i64).unwrap_or(0).unsigned_abs();
-        if let Some(gap) = entry.object("gap") {
-            let missed = number(gap, "missed");
-            if missed > 0 {
-                let reason = printable(gap.str("reason").unwrap_or_default());
-                let missed = super::answer::count(missed, "entry", "entries");
-                self.warnings.push(format!("Gap: the device missed {missed} ({reason})."));
-            }
-            return true;
-        }
-        if let Some(refused) = entry.object("refused") {
-            let count = number(refused, "count");
-            let count = super::answer::count(count, "refused request has", "refused requests have");
-            self.warnings.push(format!("{count} no entries of their own."));
-            return true;
-        }
-        let path = entry.object("request").and_then(|request| request.str("path"));
-        entry.contains("checkpoint") || path == Some("sys/audit/test")
-    }
-
-    fn push(&mut self, line: &[u8]) {
-        self.ready.extend_from_slice(line);
-        self.ready.push(b'\n');
-    }
-
-    /// Of several devices each has the request; it is shown once.
-    fn remember(&mut self, id: String) {
-        self.shown.insert(id.clone());
-        self.shown_order.push_back(id);
-        if self.shown_order.len() > SHOWN_MAX
-            && let Some(oldest) = self.shown_order.pop_front()
-        {
-            self.shown.remove(&oldest);
-        }
-    }
-
-    /// Requests that have waited too long are ready without an answer.
-    fn give_up(&mut self, now: Instant) {
-        while self.since.front().is_some_and(|(since, _)| now.duration_since(*since) >= PATIENCE) {
-            self.give_up_first();
-        }
-    }
-
-    fn give_up_first(&mut self) {
-        if let Some((_, id)) = self.since.pop_front()
-            && let Some(line) = self.waiting.remove(&id)
-        {
-            self.push(&line);
-        }
-    }
-
-    fn take_ready(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.ready)
-    }
 }
 
 struct Page {
@@ -266,10 +186,18 @@ impl Page {
         }
         let mut rows = Vec::new();
         let input = Input::stream("-", Cursor::new(lines));
-        run_query(vec![input], &question.query, &mut |row: &Row| {
+        let summary = run_query(vec![input], &question.query, &mut |row: &Row| {
             rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
             ControlFlow::Continue(())
         });
+        if summary.incomplete_parts > 0 {
+            let entries = count(
+                summary.incomplete_parts,
+                "entry that was sent in parts is",
+                "entries that were sent in parts are",
+            );
+            session.warn(&format!("! {entries} incomplete, and left out."))?;
+        }
         rows.sort_by_key(|(_, time, _)| *time);
         for (verdict, _, cells) in rows {
             let line = self.line(session, verdict, &cells);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use onrecord_trail::query::{Field, Row, Zone};
 
-use super::row_cells::short;
+use super::row_cells::{Shown, short};
 use super::tally::{Group, Tally, ranges};
 use crate::printer::sheet::{Cell, Sheet};
 
@@ -108,7 +108,7 @@ pub(super) fn by_value(
     shown: impl Fn(&str) -> String,
 ) -> Sheet {
     let mut sheet = Sheet::new([
-        (field.name(), field.name()),
+        (field.name(), Shown::Field(field).title().as_str()),
         ("requests", "Requests"),
         ("refused", "Refused"),
         ("first", "First"),
@@ -133,6 +133,8 @@ pub(super) fn action(row: &Row) -> &'static str {
         _ if status.is_some_and(|status| status >= 400) => "failed",
         _ if status.is_none() && row.text(Field::Error).is_some() => "failed",
         Some("read") if part(row) == "metadata" => "read metadata",
+        // Who unwraps the answer reads it.
+        Some("read") if row.text(Field::Wrapping).is_some() => "wrapped",
         Some("read") => "read",
         Some("list") => "listed",
         Some("delete") if part(row) == "metadata" => "deleted all",

@@ -61,6 +61,17 @@ impl Question {
             Ended::Whole | Ended::Enough => UNREADABLE,
         })
     }
+
+    /// Another question to the same logs, about any time.
+    pub(super) fn of_any_time(&self, filter: Filter) -> Self {
+        let query = Query { filter, since: None, until: None, ..self.query.clone() };
+        Self { query, context: self.context.clone(), files: self.files.clone() }
+    }
+
+    /// Whether a time or a filter leaves out requests.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.query.since.is_some() || self.query.until.is_some() || !self.query.filter.is_all()
+    }
 }
 
 /// How the run of a query ended.

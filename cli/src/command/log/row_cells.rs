@@ -112,7 +112,8 @@ impl Shown {
         }
     }
 
-    fn title(&self) -> String {
+    /// Its title for people.
+    pub(super) fn title(&self) -> String {
         let title = match self {
             Self::Field(Field::Operation) => "operation".to_owned(),
             Self::Field(Field::Address) => "address".to_owned(),

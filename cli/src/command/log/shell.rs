@@ -11,6 +11,15 @@ pub(super) fn word(text: &str) -> String {
     }
 }
 
+/// More files are not repeated in a command: without a file it asks the server for those of its devices.
+const FILES_MAX: usize = 3;
+
+/// A command of `log` on the files of a question.
+pub(super) fn on_files(command: &str, files: &[String]) -> String {
+    let few = files.iter().filter(|_| files.len() <= FILES_MAX).map(|file| word(file));
+    std::iter::once(command.to_owned()).chain(few).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::word;

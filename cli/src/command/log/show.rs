@@ -1,7 +1,7 @@
 //! `log show`: both entries of a request, key by key, of each device that has them.
-//! Never in it: how lines are found.
+//! Never in it: how lines are found and joined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use onrecord_trail::query::{Field, Filter, Position, Row, entry_object};
@@ -11,14 +11,14 @@ use onrecord_value::{Object, Value};
 use super::answer::{Answer, count};
 use super::question::{TZ, ask, question};
 use super::unreadable;
-use crate::command::{Command, CommandResult, Invocation, Output, Session};
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::plain;
 use crate::printer::sheet::{Cell, Sheet};
 
 /// An id may be given by its first characters, at least this many.
 const ID_LEAST: usize = 8;
-/// At most this many requests are shown, if their ids begin alike.
-const REQUESTS_MAX: usize = 20;
+/// At most this many pairs of entries are shown, if ids begin alike.
+const SHOWN_MAX: usize = 100;
 
 pub(crate) const COMMAND: Command =
     Command::new("log show", "ID [FILE...]", "Show both entries of a request, key by key", run)
@@ -42,10 +42,54 @@ struct Halves {
     response: Option<(Position, Object)>,
 }
 
+/// Which device has which request. A device without numbers is known by its file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    id: String,
+    device: String,
+    file: String,
+}
+
 fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((id, files)) = invocation.arguments.split_first() else {
         return Err(unreadable("Not enough arguments (expected ID, got 0)"));
     };
+    let id = wanted(id)?;
+    let mut question = question(session, invocation, |_| Ok(Filter::all()), files)?;
+    question.query.filter = super::question::filter(&format!("id~{id}*"), &question.context)?;
+    question.query.own_questions = true;
+    question.query.keep_lines = true;
+    question.query.each_device = true;
+    let mut found: BTreeMap<Place, Halves> = BTreeMap::new();
+    let mut left_out = 0_u64;
+    let (mut summary, ended) = ask(session, &question, &mut |_, row| {
+        left_out += u64::from(!note(&mut found, row));
+        ControlFlow::Continue(())
+    })?;
+    if !found.is_empty() && found.values().all(|halves| halves.request.is_some() && halves.response.is_some())
+    {
+        // What else is missing in the logs is not missing here.
+        summary.gaps.clear();
+        (summary.more_gaps, summary.missing, summary.refused_requests) = (0, 0, 0);
+    }
+    let requests = found.keys().map(|place| &place.id).collect::<BTreeSet<_>>().len();
+    let mut answer = Answer::new(&question, &summary, ended, &count(requests as u64, "request", "requests"));
+    if left_out > 0 {
+        let further = count(left_out, "further one is", "further ones are");
+        answer.warnings.insert(
+            0,
+            format!("More than {SHOWN_MAX} requests have ids that begin so: {further} left out. Give more of the id."),
+        );
+    }
+    for (place, halves) in &found {
+        answer.sheet("entries", title(place, halves), compare(place, halves));
+    }
+    join_for_programs(&mut answer, session);
+    answer.show(session)
+}
+
+/// The id as logs have it.
+fn wanted(id: &str) -> Result<String, Failure> {
     let is_id = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
     if id.chars().count() < ID_LEAST || !id.chars().all(is_id) {
         return Err(unreadable(format!(
@@ -53,41 +97,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             printable(&format!("{id:?}"))
         )));
     }
-    let mut question = question(session, invocation, |_| Ok(Filter::all()), files)?;
-    question.query.filter = super::question::filter(&format!("id~{id}*"), &question.context)?;
-    question.query.own_questions = true;
-    question.query.keep_lines = true;
-    let mut found: BTreeMap<(String, String), Halves> = BTreeMap::new();
-    // Each file for itself: of several devices a query has each entry once.
-    let all = question.files.clone();
-    let (mut whole, mut ended) = (None, super::question::Ended::Whole);
-    for file in &all {
-        question.files = vec![file.clone()];
-        let (summary, how) = ask(session, &question, &mut |_, row| {
-            if found.len() <= REQUESTS_MAX * 4 {
-                note(&mut found, row);
-            }
-            ControlFlow::Continue(())
-        })?;
-        whole = Some(add(whole, summary));
-        ended = how;
-        if how == super::question::Ended::Interrupted {
-            break;
-        }
-    }
-    question.files = all;
-    let mut summary = whole.unwrap_or_default();
-    // Entries of one request may be in two files: what is missing is seen in the result.
-    (summary.unanswered, summary.answers_alone, summary.missing) = (0, 0, 0);
-    let requests = found.keys().map(|(id, _)| id).collect::<std::collections::BTreeSet<_>>().len();
-    let mut answer = Answer::new(&question, &summary, ended, &count(requests as u64, "request", "requests"));
-    answer.warnings.retain(|line| !line.starts_with("Gap:"));
-    for ((id, device), halves) in &found {
-        let title = title(id, device, halves);
-        answer.sheet("entries", title, compare(id, device, halves));
-    }
-    join_for_programs(&mut answer, session);
-    answer.show(session)
+    // Some programs write hex digits in upper case.
+    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    Ok(if is_hex { id.to_ascii_lowercase() } else { id.to_owned() })
 }
 
 /// The sheets of devices are one for programs.
@@ -102,39 +114,35 @@ fn join_for_programs(answer: &mut Answer, session: &Session<'_>) {
     answer.sheet("entries", "", all);
 }
 
-fn add(
-    before: Option<onrecord_trail::query::Summary>,
-    mut more: onrecord_trail::query::Summary,
-) -> onrecord_trail::query::Summary {
-    let Some(before) = before else { return more };
-    more.covered = match (before.covered, more.covered) {
-        (Some((from, to)), Some((other, end))) => Some((from.min(other), to.max(end))),
-        (one, other) => one.or(other),
-    };
-    more.entries += before.entries;
-    more.damaged.extend(before.damaged);
-    more
-}
-
-fn note(found: &mut BTreeMap<(String, String), Halves>, row: &Row) {
+/// Takes a row, and returns whether there was room for it.
+fn note(found: &mut BTreeMap<Place, Halves>, row: &Row) -> bool {
     let text = |field| row.text(field).unwrap_or_default().into_owned();
-    let halves = found.entry((text(Field::Id), text(Field::Device))).or_default();
+    let device = text(Field::Device);
+    let at = row.at().response.as_ref().or(row.at().request.as_ref());
+    let file = at.map(|at| at.source.to_string()).filter(|_| device.is_empty()).unwrap_or_default();
+    let place = Place { id: text(Field::Id), device, file };
+    if found.len() >= SHOWN_MAX && !found.contains_key(&place) {
+        return false;
+    }
+    let halves = found.entry(place).or_default();
     if let (Some(at), Some(object)) = (&row.at().request, row.request_line().and_then(entry_object)) {
         halves.request.get_or_insert((at.clone(), object));
     }
     if let (Some(at), Some(object)) = (&row.at().response, row.response_line().and_then(entry_object)) {
         halves.response.get_or_insert((at.clone(), object));
     }
+    true
 }
 
-fn title(id: &str, device: &str, halves: &Halves) -> String {
+fn title(place: &Place, halves: &Halves) -> String {
     let at = |half: &Option<(Position, Object)>| match half {
         Some((position, _)) => format!("{}, line {}", position.source, position.line),
         None => "missing".to_owned(),
     };
-    let device = if device.is_empty() { "a device without numbers" } else { device };
+    let device = if place.device.is_empty() { "a device without numbers" } else { &place.device };
     printable(&format!(
-        "Request {id}, device {device}: request entry {}; response entry {}",
+        "Request {}, device {device}: request entry {}; response entry {}",
+        place.id,
         at(&halves.request),
         at(&halves.response)
     ))
@@ -144,6 +152,7 @@ fn sheet() -> Sheet {
     Sheet::new([
         ("id", ""),
         ("device", ""),
+        ("file", ""),
         ("key", "Key"),
         ("request", "Request entry"),
         ("response", "Response entry"),
@@ -151,7 +160,7 @@ fn sheet() -> Sheet {
 }
 
 /// The keys of both, in the order of the entries; what the response entry repeats is said so.
-fn compare(id: &str, device: &str, halves: &Halves) -> Sheet {
+fn compare(place: &Place, halves: &Halves) -> Sheet {
     let mut sheet = sheet();
     let flat = |half: &Option<(Position, Object)>| {
         let mut list = Vec::new();
@@ -167,6 +176,7 @@ fn compare(id: &str, device: &str, halves: &Halves) -> Sheet {
         response.iter().map(|(key, value)| (key.as_str(), value)).collect();
     let mut keys: Vec<&str> = response.iter().map(|(key, _)| key.as_str()).collect();
     keys.extend(request.iter().map(|(key, _)| key.as_str()).filter(|key| !in_response.contains_key(key)));
+    let known = |text: &str| if text.is_empty() { Cell::empty() } else { Cell::text(text) };
     for key in keys {
         let (one, other) = (in_request.get(key).copied(), in_response.get(key).copied());
         let cell = |value: Option<&Value>| {
@@ -177,8 +187,9 @@ fn compare(id: &str, device: &str, halves: &Halves) -> Sheet {
             _ => cell(other),
         };
         sheet.rows.push(vec![
-            Cell::text(id),
-            if device.is_empty() { Cell::empty() } else { Cell::text(device) },
+            Cell::text(&place.id),
+            known(&place.device),
+            known(&place.file),
             Cell::text(key),
             cell(one),
             second,

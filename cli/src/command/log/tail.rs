@@ -8,12 +8,18 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use onrecord_trail::files_of_log;
+use onrecord_value::Time;
+
 /// A longer line is skipped and counted.
 const LINE_MAX: usize = 64 * 1024 * 1024;
 /// So much is read of a file at once.
 const READ_MAX: u64 = 4 * 1024 * 1024;
 /// At most this many files that had the name before are read on: their writer may not have noticed yet.
 const OLD_MAX: usize = 3;
+
+/// How files begin that are compressed by gzip or zstd.
+const COMPRESSED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
 
 /// What happened to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +32,14 @@ pub(super) enum TailEvent {
 
 pub(super) struct Tail {
     path: PathBuf,
+    /// Rotated files that are read first, one after the other.
+    earlier: VecDeque<Growing>,
     now: Option<Growing>,
     old: VecDeque<Growing>,
     /// Lines that were too long.
     pub(super) too_long: u64,
+    /// Rotated files that have lines of the asked time and cannot be read here, with the reason.
+    pub(super) unread: Vec<String>,
 }
 
 struct Growing {
@@ -43,18 +53,61 @@ struct Growing {
 }
 
 impl Tail {
-    /// Follows a file from its beginning, or from the end of its last whole line.
-    pub(super) fn open(path: &Path, from_beginning: bool) -> io::Result<Self> {
+    /// Follows a file from the end of its last whole line; with `since` from its beginning, after the rotated files beside it that
+    /// were written to since then.
+    pub(super) fn open(path: &Path, since: Option<Time>) -> io::Result<Self> {
         let mut now = Growing::open(path)?;
-        if !from_beginning {
+        if since.is_none() {
             now.go_to_the_last_line()?;
         }
-        Ok(Self { path: path.to_owned(), now: Some(now), old: VecDeque::new(), too_long: 0 })
+        let mut tail = Self {
+            path: path.to_owned(),
+            earlier: VecDeque::new(),
+            now: None,
+            old: VecDeque::new(),
+            too_long: 0,
+            unread: Vec::new(),
+        };
+        if let Some(since) = since {
+            tail.open_earlier(since, now.identity);
+        }
+        tail.now = Some(now);
+        Ok(tail)
+    }
+
+    /// Opens the rotated files, the oldest first. The current one is known by its identity: it may have been rotated meanwhile.
+    fn open_earlier(&mut self, since: Time, current: (u64, u64)) {
+        let files = match files_of_log(&self.path) {
+            Ok(files) => files,
+            Err(error) => {
+                self.unread.push(format!("The files beside {}: {error}", self.path.display()));
+                return;
+            }
+        };
+        for file in files {
+            let Ok(known) = std::fs::metadata(&file) else { continue };
+            let is_early = known.modified().is_ok_and(|modified| Time::from(modified) < since);
+            if is_early || known.len() == 0 || identity(&known) == current {
+                continue;
+            }
+            match Growing::open_plain(&file) {
+                Ok(earlier) => self.earlier.push_back(earlier),
+                Err(error) => self.unread.push(format!("{}: {error}", file.display())),
+            }
+        }
     }
 
     /// The lines that were written since the last call, oldest first, without their newlines; at most some megabytes of them.
     /// Whether there is more to be read at once.
     pub(super) fn poll(&mut self, lines: &mut Vec<Vec<u8>>, events: &mut Vec<TailEvent>) -> io::Result<bool> {
+        if let Some(mut earlier) = self.earlier.pop_front() {
+            if earlier.read(lines, &mut self.too_long)? {
+                self.earlier.push_front(earlier);
+            } else {
+                self.keep_old(earlier);
+            }
+            return Ok(true);
+        }
         let mut more = false;
         for old in &mut self.old {
             more |= old.read(lines, &mut self.too_long)?;
@@ -72,6 +125,14 @@ impl Tail {
         Ok(more)
     }
 
+    /// Reads a file on that had the name before.
+    fn keep_old(&mut self, old: Growing) {
+        self.old.push_back(old);
+        if self.old.len() > OLD_MAX {
+            self.old.pop_front();
+        }
+    }
+
     /// Takes the file that has the name now, if it is another one. One that cannot be opened yet is tried again.
     fn look_for_another(&mut self, events: &mut Vec<TailEvent>) {
         let Ok(known) = std::fs::metadata(&self.path) else { return };
@@ -82,9 +143,8 @@ impl Tail {
         // A file that comes back to its name is read on where it was.
         let returning = self.old.iter().position(|old| old.identity == next.identity);
         let next = returning.and_then(|at| self.old.remove(at)).unwrap_or(next);
-        self.old.extend(self.now.replace(next));
-        if self.old.len() > OLD_MAX {
-            self.old.pop_front();
+        if let Some(old) = self.now.replace(next) {
+            self.keep_old(old);
         }
         events.push(TailEvent::Rotated);
     }
@@ -103,6 +163,18 @@ impl Growing {
         let file = File::open(path)?;
         let identity = identity(&file.metadata()?);
         Ok(Self { file, identity, position: 0, begun: Vec::new(), skipping: false })
+    }
+
+    /// Opens a file that is not compressed.
+    fn open_plain(path: &Path) -> io::Result<Self> {
+        let mut growing = Self::open(path)?;
+        let mut magic = Vec::new();
+        (&growing.file).take(4).read_to_end(&mut magic)?;
+        if COMPRESSED.iter().any(|compressed| magic.starts_with(compressed)) {
+            return Err(io::Error::other("it is compressed"));
+        }
+        growing.begin_again()?;
+        Ok(growing)
     }
 
     /// Goes behind the last newline.
@@ -182,7 +254,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.log");
         append(&path, "before\nbeg");
-        let mut tail = Tail::open(&path, false).unwrap();
+        let mut tail = Tail::open(&path, None).unwrap();
         assert_eq!(read(&mut tail).0, Vec::<String>::new());
         append(&path, "un\nnext\n");
         assert_eq!(read(&mut tail).0, ["begun", "next"]);
@@ -204,7 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.log");
         append(&path, "one\ntwo\n");
-        let mut tail = Tail::open(&path, true).unwrap();
+        let mut tail = Tail::open(&path, Some(Time::UNIX_EPOCH)).unwrap();
         assert_eq!(read(&mut tail).0, ["one", "two"]);
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
         append(&path, "new\n");
@@ -213,11 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn rotated_files_of_the_asked_time_are_read_first_and_those_that_cannot_be_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let at = |name: &str, seconds: u64, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        at("audit.log.3", 100, b"too early\n");
+        at("audit.log.2", 300, b"second\n");
+        at("audit.log.1", 400, b"third\n");
+        at("audit.log-20261101.gz", 250, &[0x1f, 0x8b, 8, 0]);
+        at("audit.log", 50, b"last\n");
+        at("other.log.1", 500, b"of another log\n");
+        let mut tail = Tail::open(&path, Some(Time::from_unix(200, 0))).unwrap();
+        assert_eq!(read(&mut tail).0, ["second", "third", "last"]);
+        assert_eq!(tail.unread.len(), 1, "{:?}", tail.unread);
+        assert!(tail.unread[0].ends_with("audit.log-20261101.gz: it is compressed"), "{:?}", tail.unread);
+        let mut tail = Tail::open(&path, None).unwrap();
+        assert_eq!(read(&mut tail).0, Vec::<String>::new());
+    }
+
+    #[test]
     fn a_replaced_file_is_read_from_its_beginning() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.log");
         append(&path, "one\n");
-        let mut tail = Tail::open(&path, false).unwrap();
+        let mut tail = Tail::open(&path, None).unwrap();
         let other = dir.path().join("other");
         append(&other, "two\n");
         fs::rename(&other, &path).unwrap();

@@ -16,6 +16,7 @@ use super::question::{Ended, FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, quest
 use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use family::Family;
+use names::Accessors;
 
 /// The logs are read again for each generation of children.
 const PASSES_MAX: usize = 16;
@@ -55,28 +56,28 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if files.iter().any(|file| file == "-") {
         return Err(unreadable("The logs are read several times, and standard input can be read only once"));
     }
-    let mut question = question(session, invocation, |_| Ok(Filter::all()), files)?;
+    let question = question(session, invocation, |_| Ok(Filter::all()), files)?;
     let seeds = names::seeds(session, invocation, named, &question)?;
     let mut family = Family::new(seeds.hashes);
-    let others = question.query.filter.clone();
+    // Who issued the token and when it was revoked may be outside of the time and the filter that are asked for.
+    let mut wide = question.of_any_time(Filter::all());
     let mut passes = 0;
-    let (summary, ended) = loop {
+    let (summary, ended, asked) = loop {
         passes += 1;
+        let mut asked = 0;
         family.begin_pass();
-        question.query.filter = others.clone().containing(family.texts());
-        let (summary, ended) = ask(session, &question, &mut |_, row| {
-            family.take(row);
+        wide.query.filter = Filter::all().containing(family.texts());
+        let (summary, ended) = ask(session, &wide, &mut |_, row| {
+            let is_asked = question.query.covers(row.time()) && question.query.filter.matches(row);
+            asked += u64::from(family.take(row, is_asked) && is_asked);
             ControlFlow::Continue(())
         })?;
         if ended == Ended::Interrupted || !family.has_grown() || passes == PASSES_MAX {
-            break (summary, ended);
+            break (summary, ended, asked);
         }
     };
-    let counted = count(
-        summary.rows,
-        "request names the token or its children",
-        "requests name the token or its children",
-    );
+    let counted =
+        count(asked, "request names the token or its children", "requests name the token or its children");
     let mut answer = Answer::new(&question, &summary, ended, &counted);
     answer.warnings.extend(seeds.warning);
     if passes == PASSES_MAX && family.has_grown() {
@@ -85,6 +86,13 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     answer.warnings.extend(family.warning());
+    if question.is_narrow() {
+        answer.warnings.push(
+            "-filter, -since and -until narrow what the tokens were used for. Who issued them and when they were revoked is looked \
+             for in all of the logs."
+                .to_owned(),
+        );
+    }
     if !seeds.is_clear && summary.devices.len() > 1 {
         answer.warnings.push(format!(
             "The logs have {} salts, and a hash is of one of them: what was recorded under another is not found. Give the \
@@ -95,12 +103,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if family.is_empty() {
         answer.hints.push(format!("No request names {}.", printable(&super::row_cells::short(named))));
     }
-    let accessors = if invocation.is_set("find-accessor") {
-        names::find_accessors(session, invocation, &family)?
-    } else {
-        std::collections::BTreeMap::new()
-    };
-    life::show(&mut answer, session, &family, &question, &accessors);
+    let finds = invocation.is_set("find-accessor");
+    let mut accessors =
+        if finds { names::find_accessors(session, invocation, &family)? } else { Accessors::default() };
+    answer.warnings.append(&mut accessors.warnings);
+    life::show(&mut answer, session, &family, &question, &accessors.known);
     answer.show(session)
 }
 

@@ -4,24 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Filter, Row, TimeContext};
+use onrecord_value::printable::printable;
 
 use super::answer::{Answer, count};
-use super::groups::{Names, action, times_cells, versions_cell, who, who_cells};
-use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
+use super::groups::{Names, action, text_at, times_cells, versions_cell, who, who_cells};
+use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
+use super::revoke::{self, COMMANDS_MAX, ToRevoke, to_revoke};
 use super::row_cells::short;
-use super::shell::word;
+use super::shell::{on_files, word};
 use super::tally::{Group, Tally, ranges};
 use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
 
-/// At most this many commands that show versions, and that revoke, are printed.
-const COMMANDS_MAX: usize = 10;
 /// The order of the rows: what was done with a secret before what was not.
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 15] = [
     "read",
+    "wrapped",
     "wrote",
     "deleted",
     "undeleted",
@@ -62,7 +62,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let question = question(session, invocation, |context| asked.filter(context), files)?;
     let (mut tally, mut names) = (Tally::new(), Names::default());
     let mut read: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
-    let mut rows = 0;
+    let (mut rows, mut unwrap) = (0, Vec::new());
     let (summary, ended) = ask(session, &question, &mut |_, row| {
         if !asked.takes(row) {
             return ControlFlow::Continue(());
@@ -71,6 +71,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         names.learn(row);
         let action = action(row);
         note_version(&mut read, row, action);
+        if unwrap.len() <= COMMANDS_MAX {
+            unwrap.extend(unwrap_command(row, &question.files));
+        }
         let [name, accessor, token] = who(row);
         let address = row.text(Field::Address).unwrap_or_default().into_owned();
         let path =
@@ -78,8 +81,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         tally.add(vec![name, accessor, token, address, action.to_owned(), path], row);
         ControlFlow::Continue(())
     })?;
-    let counted =
-        format!("{} of {}", count(rows, "request", "requests"), onrecord_value::printable::printable(path));
+    let counted = format!("{} of {}", count(rows, "request", "requests"), printable(path));
     let mut answer = Answer::new(&question, &summary, ended, &counted);
     answer.warnings.extend(tally.warning("groups"));
     let mut groups = tally.most_first();
@@ -95,14 +97,15 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ("last", "Last"),
         ("versions", "Versions"),
         ("path", if asked.below { "Path" } else { "" }),
-        ("revoke", ""),
+        revoke::COLUMNS[0],
+        revoke::COLUMNS[1],
     ]);
     let mut tokens = Vec::new();
     for (key, group) in &groups {
-        sheet.rows.push(cells(key, group, &names, &question.context, &mut tokens));
+        sheet.rows.push(cells(key, group, &names, &question, &mut tokens));
     }
     answer.sheet("who", "", sheet);
-    hints(&mut answer, &read, &tokens);
+    hints(&mut answer, &read, &unwrap, &tokens);
     answer.show(session)
 }
 
@@ -119,6 +122,9 @@ impl<'p> Asked<'p> {
             Some(above) => (above, true),
             None => (path, path.ends_with('/')),
         };
+        if path.is_empty() && !below {
+            return Err(unreadable("PATH is empty: give a path, or '*' for all"));
+        }
         if path.contains(['*', '?']) {
             return Err(unreadable(
                 "A * is possible at the end of PATH only; `log search 'path~…'` takes any pattern",
@@ -157,62 +163,80 @@ fn note_version(read: &mut BTreeMap<(String, String), BTreeSet<i64>>, row: &Row,
     }
 }
 
+/// A token that is named, and what ends it.
+struct Named {
+    name: String,
+    accessor: String,
+    to_revoke: ToRevoke,
+}
+
 fn cells(
     key: &[String],
     group: &Group,
     names: &Names,
-    context: &TimeContext,
-    tokens: &mut Vec<(String, String)>,
+    question: &Question,
+    tokens: &mut Vec<Named>,
 ) -> Vec<Cell> {
     let at = |at: usize| key.get(at).map(String::as_str).unwrap_or_default();
     let [who, token] = who_cells(key, names);
     let accessor = token.value.as_str().unwrap_or_default().to_owned();
     let is_accessor = !at(1).is_empty() || names.of(at(2)).is_some();
-    let revoke = is_accessor.then(|| revoke_command(&accessor));
+    let to_revoke = is_accessor.then(|| to_revoke(&accessor, None, &question.files)).flatten();
+    let to_revoke_cells = revoke::cells(to_revoke.as_ref());
     let name = who.value.as_str().unwrap_or_default().to_owned();
-    if is_accessor && !tokens.iter().any(|(_, known)| *known == accessor) {
-        tokens.push((name, accessor));
+    if let Some(to_revoke) = to_revoke
+        && !tokens.iter().any(|token| token.accessor == accessor)
+    {
+        tokens.push(Named { name, accessor, to_revoke });
     }
     let mut cells = vec![Cell::text(at(4)), who, Cell::text(at(3)), token];
-    cells.extend(times_cells(group, &context.zone));
+    cells.extend(times_cells(group, &question.context.zone));
     cells.push(versions_cell(group));
     cells.push(if at(5).is_empty() { Cell::empty() } else { Cell::text(at(5)) });
-    cells.push(Cell::maybe(revoke.as_deref()));
+    cells.extend(to_revoke_cells);
     cells
 }
 
-/// The command that revokes a token, or that shows how.
-pub(super) fn revoke_command(accessor: &str) -> String {
-    if accessor.starts_with(HASH_PREFIX) {
-        format!("onrecord log token -find-accessor {}", short(accessor))
-    } else {
-        format!("onrecord token revoke -accessor {}", word(accessor))
-    }
+/// The command that finds who unwrapped an answer: with the wrapping token itself, or with it in the data.
+fn unwrap_command(row: &Row, files: &[String]) -> Option<String> {
+    let accessor = row.text(Field::Wrapping)?;
+    let token = text_at(row, &["response", "wrap_info", "token"])?;
+    let filter = format!("path=sys/wrapping/unwrap and (token={accessor} or request.data.token={token})");
+    let command = format!("onrecord log search {}", word(&filter));
+    let who = row.text(Field::Who).unwrap_or_default();
+    Some(printable(&format!(
+        "An answer to {who} was wrapped, and the one who unwrapped it read it: {}",
+        on_files(&command, files)
+    )))
 }
 
-fn hints(answer: &mut Answer, read: &BTreeMap<(String, String), BTreeSet<i64>>, tokens: &[(String, String)]) {
+fn hints(
+    answer: &mut Answer,
+    read: &BTreeMap<(String, String), BTreeSet<i64>>,
+    unwrap: &[String],
+    tokens: &[Named],
+) {
     for ((mount, path), versions) in read.iter().take(COMMANDS_MAX) {
         let newest = versions.last().copied().unwrap_or_default();
         let below = path.strip_prefix(mount.as_str()).unwrap_or(path);
-        let of = if versions.len() == 1 { "Version" } else { "Versions" };
-        answer.hints.push(onrecord_value::printable::printable(&format!(
-            "{of} {} of {path} were read. To see one: onrecord kv get -mount={} -version={newest} {}",
+        let one = versions.len() == 1;
+        let (of, were) = if one { ("Version", "was") } else { ("Versions", "were") };
+        answer.hints.push(printable(&format!(
+            "{of} {} of {path} {were} read. To see one: onrecord kv get -mount={} -version={newest} {}",
             ranges(versions),
             word(mount.trim_end_matches('/')),
             word(below)
         )));
     }
-    for (name, accessor) in tokens.iter().take(COMMANDS_MAX) {
-        answer.hints.push(onrecord_value::printable::printable(&format!(
-            "To revoke the token {} of {name}: {}",
-            short(accessor),
-            revoke_command(accessor)
-        )));
+    answer.hints.extend(unwrap.iter().take(COMMANDS_MAX).cloned());
+    if unwrap.len() > COMMANDS_MAX {
+        answer.hints.push(
+            "More answers were wrapped: `log search -fields=time,who,wrapping 'wrapping~*'` lists them."
+                .to_owned(),
+        );
     }
-    if tokens.len() > COMMANDS_MAX {
-        answer.hints.push(format!(
-            "{} further tokens: -format=json has the command of each.",
-            tokens.len() - COMMANDS_MAX
-        ));
+    for Named { name, accessor, to_revoke } in tokens.iter().take(COMMANDS_MAX) {
+        answer.hints.push(revoke::hint(to_revoke, &format!("the token {} of {name}", short(accessor))));
     }
+    answer.hints.extend(revoke::more(tokens.len()));
 }

@@ -32,6 +32,15 @@ pub(super) fn term(
     context: &TimeContext,
 ) -> Result<Expr, String> {
     let is_flag = matches!(&target, Target::Field(field) if field.kind() == FieldKind::Flag);
+    if let Target::Field(field) = &target
+        && value.is_empty()
+        && matches!(field.kind(), FieldKind::Text | FieldKind::List)
+    {
+        let name = field.name();
+        return Err(format!(
+            "{name} is never empty: {name}~* asks for requests that have it, not {name}~* for those without it"
+        ));
+    }
     let (test, negated) = match operator {
         // A flag has no text that a pattern could fit.
         Operator::Like if is_flag => (compare(&target, Comparison::Equal, value, context)?, false),
@@ -97,7 +106,9 @@ fn equal(field: Field, value: &str) -> Test {
         // `secret` is what people say of `secret/`.
         Field::Mount if !value.is_empty() && !value.ends_with('/') => Test::Equal(format!("{value}/")),
         Field::Token | Field::Issued | Field::Wrapping => {
-            let digits = value.strip_prefix(HASH_PREFIX).unwrap_or(value);
+            // Some programs write hex digits in upper case.
+            let lower = value.to_ascii_lowercase();
+            let digits = lower.strip_prefix(HASH_PREFIX).unwrap_or(&lower);
             let is_hash = digits.len() >= TOKEN_MIN && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             if is_hash {
                 Test::Prefix(format!("{HASH_PREFIX}{digits}"))

@@ -98,7 +98,8 @@ impl Searched<'_> {
         }
         if !self.hits.searches_clear() {
             list.push(
-                "The text is short: it is searched for as a hash alone, not as it would stand in the lines of raw devices."
+                "The text is short: it is searched for as a hash alone, not as it would stand in the lines of raw devices. Words that have \
+                 it in them are shown as [hidden]."
                     .to_owned(),
             );
         }

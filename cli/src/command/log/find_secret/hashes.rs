@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use onrecord_client::{Client, Error};
+use onrecord_client::{AuditDevice, Client, Error};
 use onrecord_entry::Salt;
 use onrecord_entry::salt_export::SaltExport;
 use onrecord_seal::age;
@@ -19,6 +19,8 @@ use crate::command::{Failure, Invocation, Session, context};
 /// A salt file is not longer.
 const FILE_MAX: u64 = 32 * 1024 * 1024;
 const DOING: &str = "Error hashing the text: ";
+const WITHOUT_RAW: &str = "Search with exported salts (\"audit salts -export\", then -salts=FILE): no server is called then. \
+    -allow-raw-devices has the server hash the text all the same.";
 
 /// A hash, and what it is of.
 pub(super) struct Hash {
@@ -55,13 +57,18 @@ impl Hashes {
 pub(super) enum Salts {
     File(String, SaltExport),
     Library(String, Salt),
-    Server(Client),
+    /// `allow_raw`: although a raw device records the text.
+    Server {
+        client: Client,
+        allow_raw: bool,
+    },
 }
 
 impl Salts {
     pub(super) fn open(session: &mut Session<'_>, invocation: &Invocation) -> Result<Self, Failure> {
         let Some(name) = invocation.text("salts").filter(|name| !name.is_empty()) else {
-            return session.client(invocation).map(Self::Server);
+            let client = session.client(invocation)?;
+            return Ok(Self::Server { client, allow_raw: invocation.is_set("allow-raw-devices") });
         };
         let shown = printable(name);
         let text = read_limited(name, FILE_MAX)
@@ -89,6 +96,32 @@ impl Salts {
         Ok(Self::File(shown, export))
     }
 
+    /// Refuses a server whose raw devices would record the text in the clear: the question for a hash is on record, too. This is
+    /// looked at before the text is asked for.
+    pub(super) fn check(&self, session: &mut Session<'_>) -> Result<(), Failure> {
+        let Self::Server { client, allow_raw: false } = self else { return Ok(()) };
+        let raw: Vec<String> = match session.block_on(client.audit_list())? {
+            Ok(devices) => {
+                let is_raw =
+                    |device: &AuditDevice| device.options.get("log_raw").is_some_and(|raw| is_true(raw));
+                devices.iter().filter(|(_, device)| is_raw(device)).map(|(path, _)| printable(path)).collect()
+            }
+            Err(Error::NotSent(request)) => return Err(Failure::DryRun(request)),
+            Err(error) => {
+                return Err(unreadable(format!(
+                    "Whether a raw device would record the text cannot be seen: {error}\n\n{WITHOUT_RAW}"
+                )));
+            }
+        };
+        if raw.is_empty() {
+            return Ok(());
+        }
+        Err(unreadable(format!(
+            "The server would hash the text, and its raw device {} would record it in the clear. {WITHOUT_RAW}",
+            raw.join(", ")
+        )))
+    }
+
     pub(super) fn hash(&self, session: &mut Session<'_>, forms: &[Form]) -> Result<Hashes, Failure> {
         match self {
             Self::File(name, export) => Ok(offline(name, export, forms)),
@@ -100,7 +133,7 @@ impl Salts {
                 hashes.salts.insert(salt.id().to_string());
                 Ok(hashes)
             }
-            Self::Server(client) => by_server(session, client, forms),
+            Self::Server { client, .. } => by_server(session, client, forms),
         }
     }
 }
@@ -168,6 +201,11 @@ fn by_devices(session: &mut Session<'_>, client: &Client, forms: &[Form]) -> Res
             .to_owned(),
     );
     Ok(hashes)
+}
+
+/// Whether the text of an option means true, as servers read it.
+fn is_true(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "1" | "t" | "true")
 }
 
 /// The text that is searched for: from standard input, or asked for without echo.

@@ -15,6 +15,10 @@ use crate::printer::sheet::{Cell, Sheet};
 
 /// A shorter text is in most lines by chance.
 const CLEAR_MIN: usize = 5;
+/// Shown in place of the text,
+const MASK: &str = "[the text]";
+/// and of a word that has a short text in it.
+const HIDDEN: &str = "[hidden]";
 /// What a line has whose data was replaced by a digest, in both formats.
 const OVER_LIMIT: &[u8] = b"data_over_limit";
 /// What a line has that its device shortened, in both formats.
@@ -143,7 +147,11 @@ impl<'f> Hits<'f> {
         let at = [&row.at().request, &row.at().response];
         let at: Vec<String> = at.into_iter().flatten().map(position).collect();
         let text = |field: Field| self.masked(row.text(field).unwrap_or_default().as_ref());
-        let token = text(Field::Token);
+        let token = row.text(Field::Token).unwrap_or_default();
+        // Digits of a hash, or of an id, are a short text by chance.
+        let token =
+            if token.starts_with(HASH_PREFIX) { self.masked_long(&token) } else { self.masked(&token) };
+        let id = self.masked_long(row.text(Field::Id).unwrap_or_default().as_ref());
         let shown_token = if token.starts_with(HASH_PREFIX) {
             short(&token)
         } else {
@@ -154,30 +162,61 @@ impl<'f> Hits<'f> {
             Cell::text(&text(Field::Who)),
             Cell::text(&text(Field::Operation)),
             Cell::text(&text(Field::Path)),
-            self.list(&fields),
-            self.list(&forms),
+            list(fields.iter().map(|field| self.masked(field))),
+            list(forms),
             Cell::new(&row.text(Field::Status).unwrap_or_default(), row.number(Field::Status)),
             Cell::text(&text(Field::Address)),
             Cell::new(&shown_token, token.as_str()),
-            Cell::maybe(Some(text(Field::Entity).as_str()).filter(|entity| !entity.is_empty())),
-            self.list(&devices),
-            Cell::text(&text(Field::Id)),
-            self.list(&at),
+            Cell::maybe(row.text(Field::Entity).map(|entity| self.masked_long(&entity)).as_deref()),
+            list(devices.iter().map(|device| self.masked(device))),
+            Cell::text(&id),
+            list(at.iter().map(|at| self.masked_long(at))),
         ]
     }
 
-    fn list<T: AsRef<str>>(&self, items: &[T]) -> Cell {
-        let items: Vec<String> = items.iter().map(|item| self.masked(item.as_ref())).collect();
-        Cell::new(&items.join(", "), items.iter().map(String::as_str).collect::<onrecord_value::Value>())
+    /// A text of the log without the one that is searched for, which a clear field may hold, in any form.
+    fn masked(&self, text: &str) -> String {
+        let short: Vec<&str> = self.texts().filter(|form| !is_long(form)).collect();
+        let text = self.masked_long(text);
+        text.split(MASK).map(|part| without_words(part, &short)).collect::<Vec<_>>().join(MASK)
     }
 
-    /// A text of the log without the one that is searched for, which a clear field may hold.
-    fn masked(&self, text: &str) -> String {
-        match self.clear() {
-            Some(clear) => text.replace(clear, "[the text]"),
-            None => text.to_owned(),
-        }
+    /// A text without the forms that are long enough to mean something.
+    fn masked_long(&self, text: &str) -> String {
+        let mut long: Vec<&str> = self.texts().filter(|form| is_long(form)).collect();
+        // One may be a part of another.
+        long.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        long.into_iter().fold(text.to_owned(), |text, form| text.replace(form, MASK))
     }
+
+    /// The text in all its forms.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.forms.iter().map(|form| form.text.as_str())
+    }
+}
+
+/// Whether a text is in other ones not only by chance.
+fn is_long(text: &str) -> bool {
+    text.len() >= CLEAR_MIN
+}
+
+/// A text without the words that have one of some short texts in them: the rest of such a word would tell the short text.
+fn without_words(text: &str, short: &[&str]) -> String {
+    let has_short = |word: &str| short.iter().any(|short| word.contains(short));
+    let masked = |word: &str| {
+        let stem = word.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+        let hidden = if has_short(stem) { HIDDEN } else { stem };
+        [hidden, word.strip_prefix(stem).unwrap_or_default()].concat()
+    };
+    let masked: String = text.split_inclusive(|letter: char| !letter.is_alphanumeric()).map(masked).collect();
+    // It may span words.
+    if has_short(&masked.replace(HIDDEN, "")) { HIDDEN.to_owned() } else { masked }
+}
+
+fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Cell {
+    let items: Vec<T> = items.into_iter().collect();
+    let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    Cell::new(&texts.join(", "), texts.into_iter().collect::<onrecord_value::Value>())
 }
 
 fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
@@ -188,4 +227,24 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 
 fn position(position: &Position) -> String {
     format!("{}:{}", position.source, position.line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_words;
+
+    #[test]
+    fn a_word_with_a_short_text_is_hidden_and_a_text_that_spans_words_with_all_of_it() {
+        let cases = [
+            ("secret/data/4711", "4711", "secret/data/[hidden]"),
+            ("secret/data/x4711y/z", "4711", "secret/data/[hidden]/z"),
+            ("request.data.password", "pass", "request.data.[hidden]"),
+            ("a-b/c", "-b", "[hidden]"),
+            ("secret/app", "4711", "secret/app"),
+            ("", "4711", ""),
+        ];
+        for (text, short, shown) in cases {
+            assert_eq!(without_words(text, &[short]), shown, "{text} {short}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! Never in it: how it is printed.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use onrecord_trail::query::{Field, Row};
 use onrecord_value::Time;
@@ -13,8 +14,13 @@ use crate::command::log::tally::Tally;
 const TOKENS_MAX: usize = 10_000;
 /// At most this many revocations by prefix are remembered.
 const PREFIXES_MAX: usize = 1000;
-/// What every line of a revocation by prefix has in its path.
-const BY_PREFIX: [&str; 2] = ["sys/leases/revoke-prefix/", "sys/leases/revoke-force/"];
+/// What every line of a revocation by prefix has in its path: the paths of today, and the older ones, which servers take, too.
+const BY_PREFIX: [&str; 4] =
+    ["sys/leases/revoke-prefix/", "sys/leases/revoke-force/", "sys/revoke-prefix/", "sys/revoke-force/"];
+/// Revokes a token and leaves those that it issued.
+const REVOKE_ORPHAN: &str = "auth/token/revoke-orphan";
+/// A request that arrived within this time after a revocation may have been looked at before it.
+const CONCURRENT: Duration = Duration::from_secs(1);
 
 /// A request by which something happened to a token.
 #[derive(Clone, Debug)]
@@ -44,11 +50,22 @@ pub(super) struct Token {
     pub(super) refused: u64,
     pub(super) first: Option<Time>,
     pub(super) last: Option<Time>,
+    /// When it was valid, as a use shows.
+    last_valid: Option<Time>,
     pub(super) addresses: BTreeSet<String>,
     /// Whether it was issued as an orphan: it does not end with the token that issued it.
     pub(super) orphan: bool,
     /// The token that issued it, if it is of the family.
     pub(super) parent: Option<usize>,
+}
+
+impl Token {
+    /// Of several revocations the first one ended it.
+    fn revoke(&mut self, event: Event) {
+        if self.revoked.as_ref().is_none_or(|known| event.time < known.time) {
+            self.revoked = Some(event);
+        }
+    }
 }
 
 pub(super) struct Family {
@@ -136,8 +153,9 @@ impl Family {
         }
     }
 
-    /// Takes what a row says.
-    pub(super) fn take(&mut self, row: &Row) {
+    /// Takes what a row says, and returns whether it names a token of the family. A use counts only if the row `is_asked` for: who
+    /// issued a token, whose it is and when it was revoked is taken from all rows.
+    pub(super) fn take(&mut self, row: &Row, is_asked: bool) -> bool {
         let caller =
             [text_at(row, &["request", "client_token_accessor"]), text_at(row, &["request", "client_token"])];
         let issued = [
@@ -152,10 +170,14 @@ impl Family {
             _ => {}
         }
         if let Some(by) = by {
-            self.note_use(by, row, &caller);
+            self.note_caller(by, row, &caller);
+            if is_asked {
+                self.note_use(by, row, &caller);
+            }
         }
-        self.note_named(row);
+        let is_named = self.note_named(row, is_asked);
         self.note_prefix(row);
+        child.is_some() || by.is_some() || is_named
     }
 
     fn either(&mut self, texts: &[Option<String>; 2]) -> Option<usize> {
@@ -196,18 +218,15 @@ impl Family {
         token.policies = list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     }
 
-    fn note_use(&mut self, at: usize, row: &Row, caller: &[Option<String>; 2]) {
+    /// Whose token a request was made with, and whether the request revoked it.
+    fn note_caller(&mut self, at: usize, row: &Row, caller: &[Option<String>; 2]) {
         for text in caller.iter().flatten() {
             self.learn(text, at);
         }
         let text = |field| row.text(field).unwrap_or_default().into_owned();
-        let (address, operation, path) = (text(Field::Address), text(Field::Operation), text(Field::Path));
-        let (time, denied) = (row.time(), row.denied());
-        let is_valid = caller.first().is_some_and(Option::is_some);
         let Some(token) = self.tokens.get_mut(at) else { return };
-        if is_valid {
-            token.used += 1;
-            token.refused += u64::from(denied);
+        if is_valid(caller) {
+            token.last_valid = token.last_valid.max(Some(row.time()));
             if token.accessor.is_none() {
                 token.accessor = caller.first().cloned().flatten();
             }
@@ -218,6 +237,20 @@ impl Family {
                     row.list(Field::Policy).into_iter().map(std::borrow::Cow::into_owned).collect();
                 token.ttl = row.number(Field::TokenTtl);
             }
+        }
+        if text(Field::Path) == "auth/token/revoke-self" && succeeded(row) {
+            token.revoke(event(row, &["request", "client_token_accessor"]));
+        }
+    }
+
+    fn note_use(&mut self, at: usize, row: &Row, caller: &[Option<String>; 2]) {
+        let text = |field| row.text(field).unwrap_or_default().into_owned();
+        let (address, operation, path) = (text(Field::Address), text(Field::Operation), text(Field::Path));
+        let time = row.time();
+        let Some(token) = self.tokens.get_mut(at) else { return };
+        if is_valid(caller) {
+            token.used += 1;
+            token.refused += u64::from(row.denied());
         } else {
             token.tried += 1;
         }
@@ -226,27 +259,25 @@ impl Family {
         if token.addresses.len() < 100 {
             token.addresses.insert(address.clone());
         }
-        if path == "auth/token/revoke-self" && succeeded(row) {
-            token.revoked = Some(event(row, &["request", "client_token_accessor"]));
-        }
         let whose = if at == 0 { "the token" } else { "a child" };
         self.by_address.add(vec![address, whose.to_owned()], row);
         self.by_path.add(vec![operation, path, whose.to_owned()], row);
     }
 
-    /// Requests whose data names a token: revocations, look-ups, renewals.
-    fn note_named(&mut self, row: &Row) {
+    /// Requests whose data names a token: revocations, look-ups, renewals. Returns whether this is one.
+    fn note_named(&mut self, row: &Row, is_asked: bool) -> bool {
         let named =
             [text_at(row, &["request", "data", "accessor"]), text_at(row, &["request", "data", "token"])];
-        let Some(at) = self.either(&named) else { return };
+        let Some(at) = self.either(&named) else { return false };
         let path = row.text(Field::Path).unwrap_or_default();
         let is_revocation = path.starts_with("auth/token/revoke") && succeeded(row);
         let event = is_revocation.then(|| event(row, &["request", "client_token_accessor"]));
-        let Some(token) = self.tokens.get_mut(at) else { return };
+        let Some(token) = self.tokens.get_mut(at) else { return false };
         match event {
-            Some(event) => token.revoked = Some(event),
-            None => token.named += 1,
+            Some(event) => token.revoke(event),
+            None => token.named += u64::from(is_asked),
         }
+        true
     }
 
     fn note_prefix(&mut self, row: &Row) {
@@ -257,22 +288,32 @@ impl Family {
         }
     }
 
-    /// When and how a token was revoked: itself, by the prefix of its login, or with the token that issued it.
+    /// When and how a token was revoked first: itself, by the prefix of its login, or with the token that issued it.
     pub(super) fn revocation(&self, at: usize) -> Option<(&Event, &'static str)> {
-        let mut next = Some(at);
-        for depth in 0..=self.tokens.len() {
-            let token = self.tokens.get(next?)?;
-            let how = if depth == 0 { "" } else { " with the token that issued it" };
-            let ends_children = |event: &&Event| depth == 0 || event.path != "auth/token/revoke-orphan";
-            if let Some(event) = token.revoked.as_ref().filter(ends_children) {
-                return Some((event, how));
-            }
-            if let Some(event) = self.by_prefix(token) {
-                return Some((event, how));
+        let mut found: Option<(&Event, &'static str)> = None;
+        let (mut next, mut how, mut last_valid) = (Some(at), "", None);
+        for _ in 0..=self.tokens.len() {
+            let Some(token) = next.and_then(|at| self.tokens.get(at)) else { break };
+            if let Some(event) = self.own_revocation(token) {
+                // One that was valid afterwards is an orphan by its role, which no entry says.
+                let lives_on = event.path == REVOKE_ORPHAN || last_valid > Some(event.time + CONCURRENT);
+                if !how.is_empty() && lives_on {
+                    break;
+                }
+                if found.is_none_or(|(first, _)| event.time < first.time) {
+                    found = Some((event, how));
+                }
             }
             next = token.parent.filter(|_| !token.orphan);
+            last_valid = last_valid.max(token.last_valid);
+            how = " with the token that issued it";
         }
-        None
+        found
+    }
+
+    /// The first revocation of a token itself, or by the prefix of its login.
+    fn own_revocation<'f>(&'f self, token: &'f Token) -> Option<&'f Event> {
+        token.revoked.iter().chain(self.by_prefix(token)).min_by_key(|event| event.time)
     }
 
     fn by_prefix(&self, token: &Token) -> Option<&Event> {
@@ -285,7 +326,18 @@ impl Family {
                 below.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'));
             is_below && event.time > issued.time
         };
-        self.prefixes.iter().find(|(prefix, event)| covers(prefix, event)).map(|(_, event)| event)
+        let covering = self.prefixes.iter().filter(|(prefix, event)| covers(prefix, event));
+        covering.map(|(_, event)| event).min_by_key(|event| event.time)
+    }
+
+    /// The tokens that are to be revoked by themselves: those that were not, and that end with no other one.
+    pub(super) fn to_revoke(&self) -> impl Iterator<Item = &Token> {
+        let tokens = self.tokens.iter().enumerate().filter(|(at, _)| self.revocation(*at).is_none());
+        let ends_alone = |token: &Token| match token.parent {
+            Some(parent) => token.orphan || self.revocation(parent).is_some(),
+            None => true,
+        };
+        tokens.map(|(_, token)| token).filter(move |token| ends_alone(token))
     }
 
     /// How many generations a token is below the one that was asked for.
@@ -300,6 +352,11 @@ fn is_orphan(row: &Row) -> bool {
     let asked = row.value(&["request", "data", "no_parent"]).and_then(|value| value.as_bool());
     asked == Some(true)
         || row.text(Field::Path).is_some_and(|path| path.starts_with("auth/token/create-orphan"))
+}
+
+/// Whether the token of a request was valid: only then its accessor is known.
+fn is_valid([accessor, _]: &[Option<String>; 2]) -> bool {
+    accessor.is_some()
 }
 
 fn succeeded(row: &Row) -> bool {

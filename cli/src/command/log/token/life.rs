@@ -12,10 +12,10 @@ use crate::command::Session;
 use crate::command::log::answer::{Answer, count};
 use crate::command::log::groups::times_cells;
 use crate::command::log::question::Question;
+use crate::command::log::revoke::{self, COMMANDS_MAX, ToRevoke, to_revoke};
 use crate::command::log::row_cells::short;
 use crate::command::log::shell::word;
 use crate::command::log::tally::{Group, Tally};
-use crate::command::log::who::revoke_command;
 use crate::printer::sheet::{Cell, Sheet};
 use crate::printer::{Format, human_duration};
 
@@ -28,6 +28,10 @@ pub(super) fn show(
 ) {
     let Some(token) = family.tokens.first().filter(|_| !family.is_empty()) else { return };
     let zone = &question.context.zone;
+    let to_revoke = |token: &Token| {
+        let accessor = token.accessor.as_deref().unwrap_or_default();
+        to_revoke(accessor, accessors.get(accessor).map(String::as_str), &question.files)
+    };
     answer.warnings.extend(family.by_address.warning("addresses"));
     answer.warnings.extend(family.by_path.warning("paths"));
     if session.format == Format::Table {
@@ -38,15 +42,15 @@ pub(super) fn show(
             answer.sheet(
                 "children",
                 "Tokens that it issued, and those issued",
-                tokens(family, zone, accessors, 1),
+                tokens(family, zone, &to_revoke, 1),
             );
         }
     } else {
-        answer.sheet("tokens", "", tokens(family, zone, accessors, 0));
+        answer.sheet("tokens", "", tokens(family, zone, &to_revoke, 0));
         answer.sheet("addresses", "", grouped(&family.by_address, &["ip", "by"], zone));
         answer.sheet("paths", "", grouped(&family.by_path, &["op", "path", "by"], zone));
     }
-    hints(answer, family, token, accessors);
+    hints(answer, family, &to_revoke);
 }
 
 fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
@@ -146,7 +150,12 @@ fn grouped(tally: &Tally, names: &[&str], zone: &Zone) -> Sheet {
 }
 
 /// The tokens from the one at `from` on, each below the one that issued it.
-fn tokens(family: &Family, zone: &Zone, accessors: &BTreeMap<String, String>, from: usize) -> Sheet {
+fn tokens(
+    family: &Family,
+    zone: &Zone,
+    to_revoke: &dyn Fn(&Token) -> Option<ToRevoke>,
+    from: usize,
+) -> Sheet {
     let mut sheet = Sheet::new([
         ("accessor", "Accessor"),
         ("name", "Name"),
@@ -165,21 +174,18 @@ fn tokens(family: &Family, zone: &Zone, accessors: &BTreeMap<String, String>, fr
         ("ip", "Addresses"),
         ("revoked", "Revoked"),
         ("revoked_by", ""),
-        ("revoke", ""),
+        revoke::COLUMNS[0],
+        revoke::COLUMNS[1],
     ]);
     for (at, token) in family.tokens.iter().enumerate().skip(from) {
-        sheet.rows.push(token_cells(family, at, token, zone, accessors));
+        let mut cells = token_cells(family, at, token, zone);
+        cells.extend(revoke::cells(to_revoke(token).as_ref()));
+        sheet.rows.push(cells);
     }
     sheet
 }
 
-fn token_cells(
-    family: &Family,
-    at: usize,
-    token: &Token,
-    zone: &Zone,
-    accessors: &BTreeMap<String, String>,
-) -> Vec<Cell> {
+fn token_cells(family: &Family, at: usize, token: &Token, zone: &Zone) -> Vec<Cell> {
     let depth = family.depth(at);
     let accessor = token.accessor.as_deref().unwrap_or_default();
     let time = |time: Option<onrecord_value::Time>| {
@@ -209,33 +215,35 @@ fn token_cells(
         list(token.addresses.iter().map(String::as_str).collect()),
         time(revocation.map(|(event, _)| event.time)),
         text(revocation.map_or("", |(event, _)| &event.who)),
-        text(&revoke(accessor, accessors)),
     ]
 }
 
-fn revoke(accessor: &str, accessors: &BTreeMap<String, String>) -> String {
-    match accessors.get(accessor) {
-        Some(clear) => format!("onrecord token revoke -accessor {}", word(clear)),
-        None if accessor.is_empty() => String::new(),
-        None => revoke_command(accessor),
+fn hints(answer: &mut Answer, family: &Family, to_revoke: &dyn Fn(&Token) -> Option<ToRevoke>) {
+    let mut commands = 0;
+    for token in family.to_revoke() {
+        let Some(command) = to_revoke(token) else { continue };
+        commands += 1;
+        if commands <= COMMANDS_MAX {
+            answer.hints.push(revoke::hint(&command, &in_words(family, token)));
+        }
     }
-}
-
-fn hints(answer: &mut Answer, family: &Family, token: &Token, accessors: &BTreeMap<String, String>) {
-    if family.revocation(0).is_some() {
-        return;
-    }
-    let accessor = token.accessor.as_deref().unwrap_or_default();
-    let command = revoke(accessor, accessors);
-    if !command.is_empty() {
-        let children = if family.tokens.len() > 1 { ", with its children" } else { "" };
-        answer.hints.push(printable(&format!("To revoke it{children}: {command}")));
-    }
-    let login = token.issued.as_ref().map(|event| event.path.as_str()).filter(|path| path.contains("/login"));
-    if let Some(path) = login {
+    answer.hints.extend(revoke::more(commands));
+    let is_revoked = family.revocation(0).is_some();
+    let issued = family.tokens.first().and_then(|token| token.issued.as_ref()).filter(|_| !is_revoked);
+    if let Some(path) = issued.map(|event| event.path.as_str()).filter(|path| path.contains("/login")) {
         answer.hints.push(printable(&format!(
             "To revoke every token of this login: onrecord lease revoke -prefix {}",
             word(path)
         )));
     }
+}
+
+/// A token that is to be revoked by itself.
+fn in_words(family: &Family, token: &Token) -> String {
+    if token.parent.is_some() {
+        let accessor = short(token.accessor.as_deref().unwrap_or_default());
+        return format!("{} ({accessor}), which lives on without the token that issued it", token.name);
+    }
+    let ends_with_it = family.tokens.iter().any(|child| child.parent == Some(0) && !child.orphan);
+    if ends_with_it { "it, with its children".to_owned() } else { "it".to_owned() }
 }
