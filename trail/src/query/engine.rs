@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::join::Joiner;
-use super::read::{CHUNK, Reader};
+use super::read::{CHUNK, Reader, Step};
 use super::scan::{Chunk, LineReader, Scanned};
 use super::{DamagedSource, Query, Sink, Summary};
 use crate::check::{CheckError, Progress};
@@ -82,13 +82,18 @@ impl Flow<'_> {
     ) -> Result<Summary, CheckError> {
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
-            let Some(chunk) = reader.next()? else { break };
-            let bytes = chunk.bytes.len();
-            self.in_flight.insert(chunk.number, bytes);
-            if to_threads.send(chunk).is_err() {
-                break;
+            match reader.step()? {
+                Step::End => break,
+                Step::Nothing => {}
+                Step::Chunk(chunk) => {
+                    let bytes = chunk.bytes.len();
+                    self.in_flight.insert(chunk.number, bytes);
+                    if to_threads.send(chunk).is_err() {
+                        break;
+                    }
+                    flow = self.join(reader, bytes < SLOW, sink);
+                }
             }
-            flow = self.join(reader, bytes < SLOW, sink);
             if flow.is_continue() {
                 let (source, read, total) = reader.progress();
                 flow = sink.progress(&Progress { source, read, total });
