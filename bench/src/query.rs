@@ -1,7 +1,8 @@
 //! Queries over a large log: gigabytes a second of a core and by the clock, and the memory of this process, beside the tools that
-//! people use for the same question, where they are installed.
+//! people use for the same question, where they are installed; and what a query on the server costs its reads.
 //! Never in it: what a row is.
 
+mod beside;
 mod log;
 
 use std::ops::ControlFlow;
@@ -134,9 +135,21 @@ fn folder(bytes: u64) -> tempfile::TempDir {
         .expect("a folder")
 }
 
-/// All questions over a log of this many megabytes.
+/// All questions over a log of this many megabytes, and reads of a server beside queries of such a log.
 pub fn run(effort: Effort, megabytes: u64) {
     let bytes = if effort.rounds > 1 { megabytes * 1_000_000 } else { 8_000_000 };
+    let questions: Vec<Question> =
+        questions().into_iter().filter(|question| effort.wants(question.name)).collect();
+    if !questions.is_empty() {
+        compare(effort, &questions, bytes);
+    }
+    if effort.wants("beside") {
+        beside::run(effort, bytes);
+    }
+}
+
+/// Prints a row for each question.
+fn compare(effort: Effort, questions: &[Question], bytes: u64) {
     let folder = folder(bytes);
     let path = folder.path().join("audit.log");
     let (requests, bytes) = log::write(&path, bytes);
@@ -147,7 +160,7 @@ pub fn run(effort: Effort, megabytes: u64) {
         "| question | rows | GB/s of a core | GB/s by the clock | process at peak, MiB | ripgrep | jq | DuckDB |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
-    for question in questions().iter().filter(|question| effort.wants(question.name)) {
+    for question in questions {
         let (mut cpus, mut times, mut peaks, mut rows) = (Vec::new(), Vec::new(), Vec::new(), 0);
         // The first round warms up.
         for round in 0..=effort.rounds {

@@ -15,13 +15,13 @@ use serde_json::json;
 
 use crate::effort::Effort;
 use crate::load::{self, LoadResult};
-use crate::table::{median, micros, ratio};
+use crate::table::{LoadFigures, median, micros, ratio};
 
 /// An answer of the size and shape of a KV 2 read.
 pub const BODY: &str = "{\"request_id\":\"5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":{\"data\":{\"password\":\"correct horse battery staple\",\"port\":5432,\"user\":\"svc\"},\"metadata\":{\"created_time\":\"2026-11-22T10:25:22.459819797Z\",\"custom_metadata\":null,\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n";
 
 /// A variant: its name and its running server.
-struct Variant {
+pub struct Variant {
     name: &'static str,
     addr: SocketAddr,
     pid: u32,
@@ -38,6 +38,23 @@ enum Process {
 }
 
 impl Variant {
+    /// A server with a KV 2 mount and a secret in it, and one file device, whose log is this file.
+    pub fn with_log(name: &'static str, log: &Path) -> Self {
+        let row = Row { name, devices: 0, hung: false, evidence: true };
+        let mut variant = start(&row, "storage \"inmem\" {}");
+        variant.server().enable_file("file", log);
+        variant.logs.push(log.to_owned());
+        variant
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        match &self.process {
+            Process::Server(server, _) => server,
+            Process::Bare(_) => panic!("{} has no API", self.name),
+        }
+    }
+
     /// The CPU time of all threads of the server, in nanoseconds.
     fn cpu_nanos(&self) -> u64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
@@ -48,7 +65,7 @@ impl Variant {
     }
 
     /// Removes the logs and reopens them, so that a long run does not fill the disk.
-    fn rotate(&self) {
+    pub fn rotate(&self) {
         let Process::Server(server, _) = &self.process else { return };
         for log in &self.logs {
             std::fs::remove_file(log).expect("the log is there");
@@ -157,7 +174,7 @@ fn bare() -> Variant {
 
 /// A kind of load.
 #[derive(Clone, Copy)]
-enum Work {
+pub enum Work {
     /// Reads of one secret.
     Read,
     /// Writes of a secret for each connection.
@@ -169,8 +186,15 @@ enum Work {
 /// How many bytes an encryption is of.
 const ENCRYPTED: usize = 1024;
 
-/// One kind of load on one variant.
+/// One kind of load on one variant, whose logs are removed after it.
 fn measure(variant: &Variant, connections: usize, effort: Effort, work: Work) -> (LoadResult, f64) {
+    let found = load_on(variant, connections, effort, work);
+    variant.rotate();
+    found
+}
+
+/// One kind of load on one variant: what came of it, and the server's CPU time in microseconds for each answer.
+pub fn load_on(variant: &Variant, connections: usize, effort: Effort, work: Work) -> (LoadResult, f64) {
     let head = format!("Host: localhost\r\nX-Vault-Token: {}\r\n", variant.token);
     // Base64 of as many zero bytes.
     let plaintext = format!("{}==", "A".repeat(ENCRYPTED.div_ceil(3) * 4 - 2));
@@ -197,27 +221,14 @@ fn measure(variant: &Variant, connections: usize, effort: Effort, work: Work) ->
     });
     assert_eq!(found.wrong, 0, "{}: answers with a wrong status", variant.name);
     let cpu_micros = (variant.cpu_nanos() - before) as f64 / 1e3 / found.answers() as f64;
-    variant.rotate();
     (found, cpu_micros)
-}
-
-/// The figures of one variant.
-#[derive(Default)]
-struct Figures {
-    rates: Vec<f64>,
-    middles: Vec<f64>,
-    tails: Vec<f64>,
-    cpu_micros: Vec<f64>,
 }
 
 /// All rounds of one kind of load; prints a table whose last column is the ratio to the first variant of the same round.
 fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort, work: Work) {
     println!("\n### {title}, {connections} connection(s), {} x {:?}\n", effort.rounds, effort.time);
-    println!(
-        "| variant | requests/s (median) | p50 µs | p99 µs | server's CPU µs a request | ratio to the first |\n\
-         |---|---:|---:|---:|---:|---:|"
-    );
-    let mut all: Vec<Figures> = variants.iter().map(|_| Figures::default()).collect();
+    LoadFigures::print_head();
+    let mut all: Vec<LoadFigures> = variants.iter().map(|_| LoadFigures::default()).collect();
     for round in 0..=effort.rounds {
         // Each round begins with another variant: what one leaves to the disk must not always slow the same next one.
         for at in (0..variants.len()).map(|at| (at + round) % variants.len()) {
@@ -225,20 +236,13 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
             let (found, cpu_micros) = measure(variant, connections, effort, work);
             // The first round warms up.
             if round > 0 {
-                figures.rates.push(found.rate);
-                figures.middles.push(found.percentile(0.5).as_secs_f64());
-                figures.tails.push(found.percentile(0.99).as_secs_f64());
-                figures.cpu_micros.push(cpu_micros);
+                figures.add(&found, cpu_micros);
             }
         }
     }
-    let first = all.first().map(|figures| figures.rates.clone()).unwrap_or_default();
-    for (variant, figures) in variants.iter().zip(&mut all) {
-        let to_first = ratio(&figures.rates, &first);
-        let of = |figures: &mut Vec<f64>| micros(Duration::from_secs_f64(median(figures)));
-        let (p50, p99) = (of(&mut figures.middles), of(&mut figures.tails));
-        let (rate, cpu_micros) = (median(&mut figures.rates), median(&mut figures.cpu_micros));
-        println!("| {} | {rate:.0} | {p50} | {p99} | {cpu_micros:.1} | {to_first:.2} |", variant.name);
+    let first = all.first().cloned().unwrap_or_default();
+    for (variant, figures) in variants.iter().zip(&all) {
+        figures.print(variant.name, &first);
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use onrecord_audit::broker::{DEVICES_MAX, EnableError};
 use onrecord_audit::device::{OptionError, check_prefix};
-use onrecord_audit::{Broker, DeviceKinds};
+use onrecord_audit::{Broker, DeviceKinds, DeviceOptions};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_seal::age::AgeError;
@@ -72,6 +72,24 @@ pub struct Device {
     pub salt_since: Time,
     /// The id of its first salt, if it has had another since.
     pub first_salt: Option<SaltId>,
+    /// The lines that were made with the salt that it has; `None` if there are both kinds, or if it is not known: older versions
+    /// did not store it.
+    pub salt_lines: Option<SaltLines>,
+}
+
+/// What all lines of a salt are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaltLines {
+    /// Texts are hashed.
+    Hashed,
+    /// Texts are in the clear.
+    Raw,
+}
+
+impl SaltLines {
+    const fn of(options: &DeviceOptions) -> Self {
+        if options.form.log_raw { Self::Raw } else { Self::Hashed }
+    }
 }
 
 /// Why a device is not enabled or not disabled. The text is the API's.

@@ -3,20 +3,22 @@
 
 mod answer;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onrecord_trail::query::{Field, Query, Row, Sink, run};
+use onrecord_entry::SaltId;
+use onrecord_trail::query::{Query, Row, Sink, run};
 use onrecord_trail::{Input, Progress, files_of_log};
 use onrecord_value::{Object, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::audit_errors;
 use crate::blocking_task::BlockingTask;
+use crate::devices::SaltLines;
 use crate::host::Process;
 use crate::outcome::Refusal;
 
@@ -60,8 +62,25 @@ pub(crate) struct Sources {
     pub(crate) files: Vec<(String, PathBuf)>,
     /// Devices that are not asked, and why.
     pub(crate) skipped: Vec<(String, &'static str)>,
-    /// The ids of all salts of the server: lines of others are not its own.
-    pub(crate) salts: HashSet<String>,
+    /// All salts of the server, and what their lines are like if that is known: lines of others are not its own.
+    pub(crate) salts: HashMap<SaltId, Option<SaltLines>>,
+}
+
+impl Sources {
+    /// The salts whose lines are read. Raw ones are passed over before rows are made: one of a raw device would take the place of the
+    /// same request on a device that hashes.
+    fn readable(&self) -> HashSet<SaltId> {
+        let readable =
+            |(id, lines): (&SaltId, &Option<SaltLines>)| Some(*id).filter(|_| *lines != Some(SaltLines::Raw));
+        self.salts.iter().filter_map(readable).collect()
+    }
+
+    /// Whether the lines of the salt of a row are known to be hashed.
+    fn are_hashed(&self, row: &Row) -> bool {
+        let salt = row.value(&["record", "salt"]);
+        let salt = salt.as_ref().and_then(Value::as_str).and_then(SaltId::parse);
+        salt.and_then(|salt| self.salts.get(&salt)) == Some(&Some(SaltLines::Hashed))
+    }
 }
 
 impl LogQueries {
@@ -103,7 +122,9 @@ fn run_query(query: &LogQuery, process: &dyn Process, _permit: OwnedSemaphorePer
         inputs.extend(files.iter().map(Input::file));
     }
     let one = NonZero::<usize>::MIN;
-    let asked = Query { threads: Some(one), ..query.query.clone() };
+    let salts = Some(query.sources.readable());
+    // Own questions are left out here, where a raw one is not counted.
+    let asked = Query { threads: Some(one), salts, own_questions: true, ..query.query.clone() };
     let mut rows = Rows::new(query);
     let summary = run(inputs, &asked, &mut rows);
     answer::object(rows, &summary, devices, &skipped)
@@ -135,8 +156,9 @@ struct Rows<'q> {
     ends: Instant,
     values: Vec<Value>,
     bytes: usize,
-    /// Rows of lines that other servers wrote.
-    foreign: u64,
+    own_questions_left_out: u64,
+    /// Rows without an answer.
+    unanswered: u64,
     bound: Option<Bound>,
     read: Read,
 }
@@ -152,16 +174,21 @@ struct Read {
 impl<'q> Rows<'q> {
     fn new(query: &'q LogQuery) -> Self {
         let ends = Instant::now() + query.time;
-        Self { query, ends, values: Vec::new(), bytes: 0, foreign: 0, bound: None, read: Read::default() }
+        Self {
+            query,
+            ends,
+            values: Vec::new(),
+            bytes: 0,
+            own_questions_left_out: 0,
+            unanswered: 0,
+            bound: None,
+            read: Read::default(),
+        }
     }
 
     fn end(&mut self, bound: Bound) -> ControlFlow<()> {
         self.bound = Some(bound);
         ControlFlow::Break(())
-    }
-
-    fn is_own(&self, row: &Row) -> bool {
-        row.text(Field::Device).is_some_and(|id| self.query.sources.salts.contains(id.as_ref()))
     }
 }
 
@@ -170,12 +197,12 @@ impl Sink for Rows<'_> {
         if Instant::now() >= self.ends {
             return self.end(Bound::Time);
         }
-        if !self.is_own(row) {
-            self.foreign += 1;
+        // Not even counted: the count would answer questions about texts in the clear.
+        if !self.query.sources.are_hashed(row) && answer::looks_raw(row) {
             return ControlFlow::Continue(());
         }
-        // Not even counted: the count would answer questions about texts in the clear.
-        if answer::is_raw(row) {
+        if !self.query.query.own_questions && row.is_own_question() {
+            self.own_questions_left_out += 1;
             return ControlFlow::Continue(());
         }
         if self.values.len() >= self.query.rows {
@@ -187,6 +214,7 @@ impl Sink for Rows<'_> {
             return self.end(Bound::Answer);
         }
         self.values.push(shown);
+        self.unanswered += u64::from(!row.is_answered());
         ControlFlow::Continue(())
     }
 

@@ -89,6 +89,7 @@ impl ShaInstructions {
     }
 
     /// Works on as many blocks of each message as all of them have.
+    #[expect(clippy::unused_self, reason = "it is the proof that the processor has the instructions")]
     fn advance<const N: usize>(self, lanes: [&mut Lane<'_>; N]) {
         let blocks = lanes.each_ref().map(|lane| lane.message.blocks(lane.done));
         let count = blocks.iter().map(|blocks| blocks.len()).min().unwrap_or(0);
@@ -133,7 +134,12 @@ impl Lane<'_> {
 /// The rounds of `count` blocks of each message. The instructions work on four rounds at a time and have the state in two
 /// halves, of the words a, b, e, f and c, d, g, h.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-#[expect(clippy::indexing_slicing, reason = "each index is below the length that stands in the type")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "each index is below the length that stands in the type, or below count"
+)]
+#[expect(clippy::needless_range_loop, reason = "several messages have a block of each number")]
+#[expect(clippy::many_single_char_names, reason = "the words have these names in the standard")]
 fn compress<const N: usize>(states: &mut [State; N], blocks: [&[Block]; N], count: usize) {
     let mut abef = states.map(|[a, b, _, _, e, f, _, _]| words([f, e, b, a]));
     let mut cdgh = states.map(|[_, _, c, d, _, _, g, h]| words([h, g, d, c]));

@@ -1,49 +1,61 @@
-//! Collectors that follow a log file and send its lines to a receiver, with the configurations of docs/SIEM.md; and the receiver.
+//! Collectors that follow a log file and send its lines to a receiver, with the configurations of docs/SIEM.md.
 //! Never in it: expectations.
 
-use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+mod otlp;
+mod receiver;
 
-use crate::daemon::{Kind, require, spawn};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::{clients, daemon};
+
+pub use receiver::{Protocol, Receiver};
 
 /// The page, and what in its configurations is another place here.
 const PAGE: &str = include_str!("../../docs/SIEM.md");
-const LOG: &str = "/var/log/onrecord/audit.log";
-const SPOOL: &str = "/var/spool/";
-const RECEIVER: &str = "siem.example";
-const PORT: &str = "6514";
+const LOGS: &str = "/var/log/onrecord/";
 
-/// Takes lines over TCP, and counts how often each came.
-#[derive(Clone, Default)]
-pub struct Receiver(Arc<Mutex<HashMap<String, usize>>>);
+/// A program of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// rsyslogd with imfile.
+    Rsyslog,
+    /// syslog-ng with `file()`.
+    SyslogNg,
+    /// The OpenTelemetry collector.
+    OpenTelemetry,
+}
 
-impl Receiver {
-    /// Listens on a free port of this machine.
-    fn listen(&self) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        let lines = Arc::clone(&self.0);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let lines = Arc::clone(&lines);
-                thread::spawn(move || {
-                    for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                        *lines.lock().unwrap_or_else(PoisonError::into_inner).entry(line).or_default() += 1;
-                    }
-                });
-            }
-        });
-        port
+impl Program {
+    /// How the heading of its section begins.
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Rsyslog => "### rsyslog",
+            Self::SyslogNg => "### syslog-ng",
+            Self::OpenTelemetry => "### OpenTelemetry collector",
+        }
     }
 
-    /// How often each line came.
-    pub fn lines(&self) -> HashMap<String, usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Rsyslog | Self::SyslogNg => Protocol::Lines,
+            Self::OpenTelemetry => Protocol::Otlp,
+        }
+    }
+
+    /// Starts it with the file `conf` of a folder. `None`, after a notice, if the machine does not have it.
+    fn spawn(self, dir: &Path) -> Option<Child> {
+        let syslog = |kind| Some(daemon::spawn(kind, &daemon::require(kind)?, dir));
+        match self {
+            Self::Rsyslog => syslog(daemon::Kind::Rsyslog),
+            Self::SyslogNg => syslog(daemon::Kind::SyslogNg),
+            Self::OpenTelemetry => {
+                let said = std::fs::File::create(dir.join("said")).expect("a file");
+                let mut command = Command::new(clients::installed("bin/otelcol")?);
+                command.arg(dir.join("conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+                Some(command.spawn().expect("it starts"))
+            }
+        }
     }
 }
 
@@ -56,24 +68,24 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts the daemon with the configuration of the page. `None`, after a notice, if the machine does not have it.
-    pub fn start(kind: Kind, log: &Path) -> Option<Self> {
-        let program = require(kind)?;
+    /// Starts the program with the configuration of the page for a log that is called `audit.log`. `None`, after a notice, if the machine does not have it.
+    pub fn start(program: Program, log: &Path) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a folder");
         let receiver = Receiver::default();
-        let port = receiver.listen().to_string();
-        let language = if kind == Kind::Rsyslog { "rsyslog" } else { "syslog-ng" };
-        let spool = format!("{}/", dir.path().display());
-        for folder in ["rsyslog", "syslog-ng"] {
+        let port = receiver.listen(program.protocol());
+        for folder in ["rsyslog", "syslog-ng", "otelcol"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder");
         }
-        let configuration = block(language)
-            .replace(LOG, &log.display().to_string())
-            .replace(SPOOL, &spool)
-            .replace(RECEIVER, "127.0.0.1")
-            .replace(PORT, &port);
+        let here = dir.path().display();
+        let configuration = block(program.heading())
+            .replace(LOGS, &format!("{}/", log.parent().expect("its folder").display()))
+            .replace("/var/spool/", &format!("{here}/"))
+            .replace("/var/lib/", &format!("{here}/"))
+            .replace("https://siem.example:4318", &format!("http://127.0.0.1:{port}"))
+            .replace("siem.example", "127.0.0.1")
+            .replace("6514", &port.to_string());
         std::fs::write(dir.path().join("conf"), configuration).expect("its configuration");
-        let child = spawn(kind, &program, dir.path());
+        let child = program.spawn(dir.path())?;
         Some(Self { child, receiver, dir })
     }
 
@@ -96,9 +108,10 @@ impl Drop for Collector {
     }
 }
 
-/// The configuration of the page in this language.
-fn block(language: &str) -> &'static str {
-    let begin = format!("```{language}\n");
-    let (_, rest) = PAGE.split_once(&begin).expect("the page has it");
-    rest.split("```").next().expect("its end")
+/// The first configuration below a heading of the page.
+fn block(heading: &str) -> &'static str {
+    let (_, section) = PAGE.split_once(heading).expect("the page has this section");
+    let (_, fenced) = section.split_once("```").expect("it has a configuration");
+    let (_, configuration) = fenced.split_once('\n').expect("the name of its language");
+    configuration.split("```").next().expect("its end")
 }

@@ -1,10 +1,11 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
 //! with the product ([`http`]), a server's folder ([`place`]), an operator's shell ([`shell`]), real syslog daemons
-//! ([`daemon`]), hostile clients ([`attacker`]), the replay of recorded requests ([`replay`]), what a client sends and is answered
+//! ([`daemon`]), what follows a log ([`collector`]), installed programs ([`clients`]), hostile clients ([`attacker`]), the replay of recorded requests ([`replay`]), what a client sends and is answered
 //! ([`recording_proxy`]), and one way to wait ([`wait`]). The published schema of a line, which all tests share, is a crate beside it.
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod attacker;
+pub mod clients;
 pub mod collector;
 pub mod daemon;
 pub mod http;

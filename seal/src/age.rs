@@ -6,6 +6,7 @@ mod keys;
 mod payload;
 mod stanza;
 
+use base64::DecodeError;
 use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
@@ -30,9 +31,19 @@ pub enum AgeError {
     /// It is not a public key in the form `age1…`.
     #[error("it is not an age public key (age1 and 58 letters and digits)")]
     Recipient,
+    /// Bits beyond the key are set: another spelling of the same key.
+    #[error(
+        "it is not an age public key: the last character before its checksum has bits set that do not belong to a key"
+    )]
+    RecipientPadding,
     /// The file does not have the form that the format wants.
     #[error("it is not a file in the age format, or it is damaged")]
     Form,
+    /// A line of the armor, counted from 1, is not written as the format wants it.
+    #[error(
+        "line {0} of the file is not 64 characters of Base64 (the last one may have fewer): it was changed after it was sealed"
+    )]
+    Armor(usize),
     /// The file is sealed in another way: to a key, or to several.
     #[error("it is not sealed {0}")]
     OtherKind(&'static str),
@@ -141,16 +152,39 @@ fn armored(file: &[u8]) -> String {
     armored
 }
 
+/// The bytes of an armored file. There is one way to write them: lines of 64 characters but for the last one, and nothing between
+/// them. Lines may end with CR LF, and blanks may surround the whole, because mail and editors change these.
 fn unarmored(file: &str) -> Result<Vec<u8>, AgeError> {
     use base64::Engine as _;
     if file.len() > TEXT_MAX * 2 {
         return Err(AgeError::TooLong);
     }
-    let body =
-        file.trim().strip_prefix(BEGIN).and_then(|text| text.strip_suffix(END)).ok_or(AgeError::Form)?;
-    let text: String = body.lines().map(str::trim_end).collect();
-    base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| AgeError::Form)
+    let mut lines = file.trim().lines();
+    if lines.next() != Some(BEGIN) || lines.next_back() != Some(END) {
+        return Err(AgeError::Form);
+    }
+    let mut text = String::with_capacity(file.len());
+    let mut lines = lines.zip(2..).peekable();
+    while let Some((line, number)) = lines.next() {
+        let is_last = lines.peek().is_none();
+        if line.is_empty() || line.len() > ARMOR_COLUMNS || (line.len() < ARMOR_COLUMNS && !is_last) {
+            return Err(AgeError::Armor(number));
+        }
+        text.push_str(line);
+    }
+    // It refuses bits beyond the last byte, and `=` that is missing.
+    base64::engine::general_purpose::STANDARD.decode(&text).map_err(|error| {
+        let at = match error {
+            DecodeError::InvalidByte(at, _) => at,
+            DecodeError::InvalidLastSymbol(..)
+            | DecodeError::InvalidLength(_)
+            | DecodeError::InvalidPadding => text.len().saturating_sub(1),
+        };
+        AgeError::Armor(at / ARMOR_COLUMNS + 2)
+    })
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -42,9 +42,11 @@ mod times;
 mod waiting;
 mod warnings;
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 
+use onrecord_entry::SaltId;
 use onrecord_value::Time;
 
 use crate::check::Progress;
@@ -75,6 +77,8 @@ pub struct Query {
     pub each_device: bool,
     /// Whether rows have their lines.
     pub keep_lines: bool,
+    /// Only lines of these salts: others are passed over as if they were not there, and counted.
+    pub salts: Option<HashSet<SaltId>>,
     /// How many threads read lines; without it one for each core.
     pub threads: Option<NonZero<usize>>,
 }

@@ -228,6 +228,8 @@ pub(super) fn each_line(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use onrecord_evidence::line_digest;
+
     use super::*;
 
     const FILE: FileId = FileId { dev: 1, ino: 1 };

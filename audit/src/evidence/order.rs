@@ -82,6 +82,8 @@ fn owned(feed: &Feed, record: Record) -> Record {
 
 #[cfg(test)]
 mod tests {
+    use onrecord_evidence::line_digest;
+
     use super::*;
 
     const FILE: FileId = FileId { dev: 1, ino: 1 };

@@ -143,6 +143,7 @@ mod tests {
             since: Time::UNIX_EPOCH,
             salt_since: Time::UNIX_EPOCH,
             first_salt: None,
+            salt_lines: None,
         };
         (path.to_owned(), Arc::new(device))
     }

@@ -12,7 +12,7 @@ use onrecord_value::Time;
 use onrecord_value::quote::quote;
 use zeroize::Zeroizing;
 
-use super::{Device, Devices, DevicesError, stored, with_slash};
+use super::{Device, Devices, DevicesError, SaltLines, stored, with_slash};
 use crate::blocking_task::BlockingTask;
 use crate::log_keys::LogKeys;
 use crate::settings::EnableRequest;
@@ -72,6 +72,10 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
+        let lines = SaltLines::of(&options);
+        // The salt stays that of the lines before.
+        let salt_lines =
+            Some(lines).filter(|lines| instead_of.is_none_or(|old| old.salt_lines == Some(*lines)));
         let EnableRequest { kind, description, local, options: given, .. } = wanted;
         let device = Device {
             path,
@@ -85,6 +89,7 @@ impl Devices {
             since,
             salt_since,
             first_salt,
+            salt_lines,
         };
         let config = config(&device, &options, sink, salt, &self.log_keys);
         // It is tried with a salt that is thrown away.

@@ -1,8 +1,6 @@
 //! Which files a query of the server's own logs reads.
 //! Never in it: reading them.
 
-use std::collections::HashSet;
-
 use super::{Devices, DevicesError, stored};
 use crate::log_queries::Sources;
 
@@ -21,7 +19,7 @@ impl Devices {
             }
         }
         let salts = stored::salts(&self.view).await?;
-        sources.salts = salts.iter().map(|salt| salt.id.to_string()).collect::<HashSet<_>>();
+        sources.salts = salts.iter().map(|salt| (salt.id, salt.lines)).collect();
         Ok(sources)
     }
 }

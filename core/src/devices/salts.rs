@@ -13,7 +13,7 @@ use onrecord_value::Time;
 
 use super::opening::{formatter, new_salt};
 use super::stored::{self, KeptSalt};
-use super::{Device, Devices, DevicesError, Table, with_slash};
+use super::{Device, Devices, DevicesError, SaltLines, Table, with_slash};
 
 /// Exported salts.
 #[derive(Debug)]
@@ -81,14 +81,16 @@ impl Devices {
         let (salt, text) = new_salt(&*self.host.entropy)?;
         let id = salt.id();
         let first_salt = device.first_salt.or(Some(retired));
-        let resalted = Device { salt_since: now, first_salt, ..Device::clone(device) };
+        // A stored device whose options are refused has no lines; its salt is changed all the same.
+        let options = self.kinds.parse(&device.kind, &device.options).ok();
+        let salt_lines = options.as_ref().map(SaltLines::of);
+        let resalted = Device { salt_since: now, first_salt, salt_lines, ..Device::clone(device) };
         // One batch, and durable before the first line that needs it.
         let mut batch = Batch::new();
         stored::archive(&self.view, &mut batch, device, &self.host.entropy.uuid()?, &old, now)?;
         stored::put(&self.view, &mut batch, &resalted, &text)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
-        // A stored device whose options are refused has no lines; its salt is changed all the same.
-        if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
+        if let Some(options) = options {
             broker.set_formatter(&path, formatter(&resalted, &options, salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");

@@ -5,11 +5,11 @@
 use onrecord_entry::salt_export::ExportedSalt;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{Batch, StoreError, View};
-use onrecord_value::Time;
+use onrecord_value::{Time, Value};
 use zeroize::Zeroizing;
 
-use super::Device;
-use crate::stored::{Record as _, parse, record};
+use super::{Device, SaltLines};
+use crate::stored::{Field, Plain, Record as _, parse, record};
 
 /// A salt, and which device's lines it was used for.
 #[derive(Debug)]
@@ -24,14 +24,16 @@ pub struct KeptSalt {
     pub from: Time,
     /// Until when; `None` for that of an enabled device.
     pub to: Option<Time>,
+    /// What its lines are like, if that is known and alike for all.
+    pub(super) lines: Option<SaltLines>,
     salt: Salt,
 }
 
 impl KeptSalt {
-    fn of(exported: ExportedSalt) -> Self {
+    fn of((exported, lines): (ExportedSalt, Option<SaltLines>)) -> Self {
         let salt = exported.salt();
         let ExportedSalt { id, path, kind, from, to, .. } = exported;
-        Self { id, path, kind, from, to, salt }
+        Self { id, path, kind, from, to, lines, salt }
     }
 
     /// The hash of a text, as lines of its time show it.
@@ -74,13 +76,32 @@ struct Retired {
     path: String,
     to: Option<Time>,
     kind: String,
+    salt_lines: Option<SaltLines>,
 }
 
-record! { Retired() { } optional { "from" => from, "path" => path, "to" => to, "type" => kind, } }
+record! { Retired() { } optional { "from" => from, "path" => path, "salt_lines" => salt_lines, "to" => to, "type" => kind, } }
+
+impl Field<Plain> for SaltLines {
+    fn store(&self) -> Value {
+        Value::from(match self {
+            Self::Hashed => "hashed",
+            Self::Raw => "raw",
+        })
+    }
+
+    fn load(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "hashed" => Some(Self::Hashed),
+            "raw" => Some(Self::Raw),
+            _ => None,
+        }
+    }
+}
 
 fn retired(device: &Device, now: Time) -> Vec<u8> {
     let (path, kind) = (device.path.clone(), device.kind.clone());
-    Retired { from: Some(device.salt_since), path, to: Some(now), kind }.encode()
+    let salt_lines = device.salt_lines;
+    Retired { from: Some(device.salt_since), path, to: Some(now), kind, salt_lines }.encode()
 }
 
 pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
@@ -91,14 +112,20 @@ pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<Str
 }
 
 pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
-    Ok(with_texts(view).await?.into_iter().map(KeptSalt::of).collect())
+    Ok(with_lines(view).await?.into_iter().map(KeptSalt::of).collect())
 }
 
 /// All salts with their texts.
 pub(super) async fn with_texts(view: &View) -> Result<Vec<ExportedSalt>, StoreError> {
+    Ok(with_lines(view).await?.into_iter().map(|(salt, _)| salt).collect())
+}
+
+/// All salts with their texts, and what their lines are like.
+async fn with_lines(view: &View) -> Result<Vec<(ExportedSalt, Option<SaltLines>)>, StoreError> {
     let mut found = Vec::new();
     for (device, text) in all(view).await? {
-        found.push(ExportedSalt::new(text, device.path, device.kind, device.salt_since, None));
+        let salt = ExportedSalt::new(text, device.path, device.kind, device.salt_since, None);
+        found.push((salt, device.salt_lines));
     }
     for uuid in view.list("retired/").await? {
         let key = format!("retired/{uuid}");
@@ -106,7 +133,7 @@ pub(super) async fn with_texts(view: &View) -> Result<Vec<ExportedSalt>, StoreEr
         let text = salt(view, &uuid).await?.ok_or_else(|| view.missing(&format!("salt/{uuid}")))?;
         let record = Retired::decode(record.expose(), ()).ok_or_else(|| view.unreadable(&key))?;
         let (from, to) = (record.from.unwrap_or(Time::UNIX_EPOCH), record.to.or(Some(Time::UNIX_EPOCH)));
-        found.push(ExportedSalt::new(text, record.path, record.kind, from, to));
+        found.push((ExportedSalt::new(text, record.path, record.kind, from, to), record.salt_lines));
     }
     Ok(found)
 }
@@ -144,6 +171,8 @@ record! { Device(uuid: String) {
     "salt_since" => salt_since,
     "since" => since,
     "type" => kind,
+} optional {
+    "salt_lines" => salt_lines,
 } }
 
 fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
@@ -175,16 +204,23 @@ mod tests {
             since: Time::from_unix(1_700_000_000, 5),
             salt_since: Time::from_unix(1_800_000_000, 5),
             first_salt: SaltId::parse("00000000000000ab"),
+            salt_lines: Some(SaltLines::Hashed),
         };
         assert_eq!(
             String::from_utf8_lossy(&device.encode()),
-            r#"{"accessor":"audit_file_1a2b3c4d","declared":false,"description":"\u003cd\u003e","first_salt":"00000000000000ab","local":true,"options":{"file_path":"/a.log","odd":""},"path":"deep/er/","salt_since":"2027-01-15T08:00:00.000000005Z","since":"2023-11-14T22:13:20.000000005Z","type":"file"}"#
+            r#"{"accessor":"audit_file_1a2b3c4d","declared":false,"description":"\u003cd\u003e","first_salt":"00000000000000ab","local":true,"options":{"file_path":"/a.log","odd":""},"path":"deep/er/","salt_lines":"hashed","salt_since":"2027-01-15T08:00:00.000000005Z","since":"2023-11-14T22:13:20.000000005Z","type":"file"}"#
         );
         assert_eq!(
             String::from_utf8_lossy(&retired(&device, Time::from_unix(1_900_000_000, 0))),
-            r#"{"from":"2027-01-15T08:00:00.000000005Z","path":"deep/er/","to":"2030-03-17T17:46:40Z","type":"file"}"#
+            r#"{"from":"2027-01-15T08:00:00.000000005Z","path":"deep/er/","salt_lines":"hashed","to":"2030-03-17T17:46:40Z","type":"file"}"#
         );
-        assert_eq!(decode("u", &device.encode()), Some(device));
+        assert_eq!(decode("u", &device.encode()), Some(device.clone()));
         assert_eq!(decode("u", b"{}"), None);
+        let older = Device { salt_lines: None, ..device };
+        assert!(
+            !String::from_utf8_lossy(&older.encode()).contains("salt_lines"),
+            "as versions before stored it"
+        );
+        assert_eq!(decode("u", &older.encode()), Some(older));
     }
 }

@@ -99,20 +99,20 @@ pub(super) fn object(
         "damaged_sources" => summary.damaged.iter().map(|source| source.name.as_str()).collect::<Value>(),
         "devices" => devices,
         "entries" => summary.entries,
-        "foreign_rows" => rows.foreign,
         "incomplete_parts" => summary.incomplete_parts,
         "join_is_partial" => summary.join_is_partial,
+        "lines_passed_over" => summary.passed_over,
         "lines_too_long" => summary.too_long,
         "more_gaps" => summary.more_gaps,
         "refused_requests" => summary.refused_requests,
         "gaps" => summary.gaps.iter().map(gap).collect::<Value>(),
         "missing" => summary.missing,
         "not_entries" => summary.not_entries,
-        "own_questions_left_out" => summary.own_questions_left_out,
+        "own_questions_left_out" => rows.own_questions_left_out,
         "rows" => rows.values.into_iter().collect::<Value>(),
         "skipped" => reasons,
         "torn" => summary.torn,
-        "unanswered" => summary.unanswered,
+        "unanswered" => rows.unanswered,
         "undecided" => summary.undecided,
     }
 }
@@ -127,9 +127,9 @@ fn gap(gap: &Gap) -> Value {
     })
 }
 
-/// Whether a row is of a raw device: its texts are in the clear. A device may have been raw under the same salt before, and a file
-/// may have lines of both.
-pub(super) fn is_raw(row: &Row) -> bool {
+/// Whether a row has the look of a raw device, whose texts are in the clear: for a salt that has lines of both kinds, because the
+/// configuration made its device raw or stopped that, and for one that a version stored which did not say what its lines are like.
+pub(super) fn looks_raw(row: &Row) -> bool {
     let tokens =
         [&["auth", "client_token"][..], &["request", "client_token"], &["response", "auth", "client_token"]];
     let tokens: Vec<Value> = tokens.into_iter().filter_map(|keys| row.value(keys)).collect();

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use onrecord_core::{AuditSettings, EnableRequest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -97,7 +98,7 @@ async fn a_query_reads_neither_raw_devices_nor_lines_of_others() {
     fs::rename(folder.path().join("other.log"), folder.path().join("audit.log.1")).unwrap();
     let found = answer(&world, json!({"filter": "path~cubbyhole/*"})).await;
     assert_eq!(paths(&found), ["cubbyhole/x"]);
-    assert_eq!(found["foreign_rows"], 1);
+    assert_eq!(found["lines_passed_over"], 3, "what came after its probe");
     assert!(found["skipped"]["raw/"].as_str().unwrap().contains("raw device"));
     assert!(!found.to_string().contains("s3cret"));
 }
@@ -122,6 +123,77 @@ async fn lines_in_the_clear_of_a_device_that_was_raw_are_not_answered() {
         assert!(!found.to_string().contains("s3cret"), "{found}");
         let tokens = found["rows"].as_array().unwrap().iter().filter_map(|row| row["token"].as_str());
         assert!(tokens.into_iter().all(|token| token.starts_with("hmac-sha256:")), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_raw_line_does_not_take_the_place_of_the_same_request_on_a_hashing_device() {
+    let folder = TempDir::new().unwrap();
+    let (file, raw) = (folder.path().join("audit.log"), folder.path().join("raw.log"));
+    let world = TestServer::new().await;
+    // Its file is read first.
+    enable(&world, "raw", &raw, true).await;
+    enable(&world, "file", &file, false).await;
+    let login = json!({"password": "hmac-sha256:s3cret"});
+    assert_ne!(world.send(ask("POST", "auth/userpass/login/ann").json(&login)).await.status, 200);
+    assert_eq!(world.root("POST", "sys/audit-rotate-salt/raw", None).await.status, 200);
+    assert_ne!(world.send(ask("POST", "auth/userpass/login/bob").json(&login)).await.status, 200);
+    assert_eq!(world.root("DELETE", "sys/audit/raw", None).await.status, 204);
+    assert!(fs::read_to_string(&raw).unwrap().contains("hmac-sha256:s3cret"));
+    fs::rename(&raw, folder.path().join("audit.log.1")).unwrap();
+    let fields = json!({"filter": "path~auth/userpass/*", "fields": ["path", "request.data.password"]});
+    let found = answer(&world, fields).await;
+    assert!(!found.to_string().contains("s3cret"), "{found}");
+    assert_eq!(paths(&found), ["auth/userpass/login/ann", "auth/userpass/login/bob"]);
+}
+
+/// The settings of a file device of the configuration.
+fn declared(file: &Path, raw: bool) -> AuditSettings {
+    let options = [("file_path", file.to_str().unwrap()), ("log_raw", if raw { "true" } else { "false" })];
+    let device = EnableRequest {
+        kind: "file".to_owned(),
+        path: "file".to_owned(),
+        description: String::new(),
+        local: false,
+        options: options.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    };
+    AuditSettings { declared_devices: vec![device], ..AuditSettings::default() }
+}
+
+#[tokio::test]
+async fn of_a_salt_with_lines_of_both_kinds_the_raw_ones_are_not_answered() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.log");
+    let world = TestServer::new().await;
+    for (name, raw) in [("hashed", false), ("raw", true), ("hashed-again", false)] {
+        world.core.reload(declared(&file, raw)).await.unwrap();
+        write(&world, name).await;
+        let hash = world.root("POST", "sys/audit-hash/file", Some(json!({"input": "s3cret"}))).await;
+        assert_eq!(hash.status, 200);
+    }
+    let guess = answer(&world, json!({"filter": "request.data.input=s3cret"})).await;
+    assert_eq!((&guess["rows"], &guess["own_questions_left_out"]), (&json!([]), &json!(0)));
+    let found =
+        answer(&world, json!({"filter": "path~cubbyhole/*", "fields": ["path", "request.data.password"]}))
+            .await;
+    assert_eq!(paths(&found), ["cubbyhole/hashed", "cubbyhole/hashed-again"]);
+    assert!(fs::read_to_string(&file).unwrap().contains("s3cret") && !found.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_huge_file_without_a_newline_ends_a_query_at_its_time_limit() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.log");
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    write(&world, "x").await;
+    // Sparse: it takes no room.
+    let huge = fs::File::create(folder.path().join("audit.log.1")).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    for _ in 0..2 {
+        let found = answer(&world, json!({"time_limit": "200ms"})).await;
+        // The second one is let in: the thread of the first has ended.
+        assert_eq!((&found["bound"], &found["complete"]), (&json!("time"), &json!(false)));
     }
 }
 

@@ -16,7 +16,6 @@ import jsonschema
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 log, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-here = pathlib.Path(__file__).parent
 
 
 def rows_of_log():
@@ -101,12 +100,9 @@ def lines(name):
 
 
 def ecs(expected):
-    schema = json.loads((here / "ecs.schema.json").read_text())
-    judge = Judge(jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()))
-    count = 0
+    count = 0  # Its schema is looked at by page/ecs.mjs.
     for text in lines("ecs.jsonl"):
         event = json.loads(text)
-        judge.judge(event, event["event"]["action"], event["event"]["outcome"])
         row = expected[event["event"]["id"]]
         assert event["url"]["path"] == "/v1/" + row["path"]
         assert event.get("user", {}).get("name") == row["who"]

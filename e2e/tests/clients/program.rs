@@ -1,11 +1,11 @@
 //! The programs of `e2e/clients`, one for each client library: where `.ci/clients` puts them, how they run, and what they report.
 //! Never in it: what their steps must come to (`steps`).
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use onrecord_e2e::clients::{folder, installed};
 use serde_json::Value;
 
 /// A client library.
@@ -66,49 +66,31 @@ impl Client {
     /// The command that runs its program; `None`, after a notice, if `.ci/clients` did not put it there. Where
     /// `ONRECORD_REQUIRE_CLIENTS` is set (in CI) that is a failure.
     pub fn command(self) -> Option<Command> {
-        let (at, source) = (installed(), Path::new(env!("CARGO_MANIFEST_DIR")).join("clients"));
-        let file = |name: &str| at.join(name);
-        let (program, needed, arguments) = match self {
-            Self::Hvac => {
-                let python = file("python/bin/python");
-                (python.clone(), python, vec![source.join("hvac/walk.py")])
-            }
-            Self::VaultApi | Self::OpenbaoApi | Self::Vaultrs => {
-                let program = file("bin").join(self.name());
-                (program.clone(), program, vec![])
-            }
-            Self::NodeVault => {
-                ("node".into(), file("node/node_modules/node-vault"), vec![source.join("node-vault/walk.js")])
-            }
-            Self::VaultJavaDriver => {
-                let (jar, classes) = (file("java/vault-java-driver.jar"), file("java/classes"));
-                let path = format!("{}:{}", jar.display(), classes.display());
-                let arguments = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", &path, "Walk"];
-                ("java".into(), classes, arguments.map(PathBuf::from).to_vec())
-            }
-            Self::Curl => ("bash".into(), file("curl"), vec![source.join("curl/walk.sh")]),
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+        let needed = match self {
+            Self::Hvac => "python/bin/python".to_owned(),
+            Self::VaultApi | Self::OpenbaoApi | Self::Vaultrs => format!("bin/{}", self.name()),
+            Self::NodeVault => "node/node_modules/node-vault".to_owned(),
+            Self::VaultJavaDriver => "java/classes".to_owned(),
+            Self::Curl => "curl".to_owned(),
         };
-        if needed.exists() {
-            let mut command = Command::new(program);
-            command.args(arguments).env("NODE_PATH", file("node/node_modules"));
-            return Some(command);
-        }
-        let name = self.name();
-        let notice = format!(
-            "NOT TESTED: the client {name} is not on this machine; .ci/clients installs what is missing"
-        );
-        assert!(std::env::var_os("ONRECORD_REQUIRE_CLIENTS").is_none(), "{notice}");
-        writeln!(std::io::stderr(), "\n{notice}\n").ok();
-        None
+        let needed = installed(&needed)?;
+        let (program, arguments) = match self {
+            Self::Hvac => (needed, vec![source.join("hvac/walk.py")]),
+            Self::VaultApi | Self::OpenbaoApi | Self::Vaultrs => (needed, vec![]),
+            Self::NodeVault => ("node".into(), vec![source.join("node-vault/walk.js")]),
+            Self::VaultJavaDriver => {
+                let jar = folder().join("java/vault-java-driver.jar");
+                let path = format!("{}:{}", jar.display(), needed.display());
+                let arguments = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", &path, "Walk"];
+                ("java".into(), arguments.map(PathBuf::from).to_vec())
+            }
+            Self::Curl => ("bash".into(), vec![source.join("curl/walk.sh")]),
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).env("NODE_PATH", folder().join("node/node_modules"));
+        Some(command)
     }
-}
-
-/// Where `.ci/clients` puts what it installs.
-pub fn installed() -> PathBuf {
-    std::env::var_os("ONRECORD_CLIENTS").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/onrecord/clients"),
-        PathBuf::from,
-    )
 }
 
 /// How long a program may take. One that starts a process for each request takes a minute on a machine that is busy otherwise.

@@ -2,10 +2,11 @@
 //! tlog-tiles logs, and a witness. `.ci/clients` installs them.
 //! Never in it: code of the server's own verification.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use onrecord_e2e::clients;
 use onrecord_e2e::load::{self, Load};
 use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
@@ -13,20 +14,9 @@ use onrecord_e2e::process::Server;
 use onrecord_e2e::wait;
 use rustix::process::Signal;
 
-/// A tool that `.ci/clients` built; `None`, after a notice, where it did not. With `ONRECORD_REQUIRE_CLIENTS` that is a failure.
+/// A tool that `.ci/clients` built; `None`, after a notice, where it did not.
 fn tool(name: &str) -> Option<PathBuf> {
-    let at = std::env::var_os("ONRECORD_CLIENTS").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/onrecord/clients"),
-        PathBuf::from,
-    );
-    let tool = at.join("bin").join(name);
-    if tool.exists() {
-        return Some(tool);
-    }
-    let notice = format!("NOT TESTED: {name} is not on this machine; .ci/clients installs what is missing");
-    assert!(std::env::var_os("ONRECORD_REQUIRE_CLIENTS").is_none(), "{notice}");
-    writeln!(std::io::stderr(), "\n{notice}\n").ok();
-    None
+    clients::installed(&format!("bin/{name}"))
 }
 
 /// What a tool said on both streams.

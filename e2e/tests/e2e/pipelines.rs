@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use onrecord_e2e::collector::Collector;
-use onrecord_e2e::daemon::Kind;
+use onrecord_e2e::collector::{Collector, Program};
 use onrecord_e2e::load;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
@@ -26,33 +25,40 @@ fn written(files: &[PathBuf]) -> HashMap<String, usize> {
     lines
 }
 
-fn rotate(server: &Server, log: &Path, to: &Path) {
-    fs::rename(log, to).expect("the log is renamed");
+/// The path of a rotated file, as logrotate names it: the latest is `audit.log.1`.
+fn rotated(log: &Path, number: usize) -> PathBuf {
+    log.with_file_name(format!("audit.log.{number}"))
+}
+
+/// Renames the rotated files and the log, and has the device begin a new one.
+fn rotate(server: &Server, log: &Path) {
+    for number in (1..ROTATIONS).rev().filter(|number| rotated(log, *number).exists()) {
+        fs::rename(rotated(log, number), rotated(log, number + 1)).expect("a rotated log is renamed");
+    }
+    fs::rename(log, rotated(log, 1)).expect("the log is renamed");
     assert_eq!(server.call("POST", "sys/audit-reopen/file", None).status, 200);
 }
 
-fn every_line_of_a_rotated_log_arrives_once(kind: Kind) {
+fn every_line_of_a_rotated_log_arrives_once(program: Program) {
     let place = Place::new();
-    let folder = place.folder("logs");
-    let log = folder.join("audit.log");
+    let log = place.folder("logs").join("audit.log");
     let server = place.in_memory("");
     server.mount_kv(2);
     server.enable_file("file", &log);
-    let Some(mut collector) = Collector::start(kind, &log) else { return };
-    let mut files: Vec<PathBuf> =
-        (1..=ROTATIONS).map(|at| folder.join(format!("rotated-{at}.log"))).collect();
+    let Some(mut collector) = Collector::start(program, &log) else { return };
     let outcome = load::during(&server, || {
-        for file in &files {
+        for _ in 0..ROTATIONS {
             // It has begun with this file.
             wait::eventually("the collector follows", || {
                 let first = fs::read_to_string(&log).unwrap_or_default().lines().nth(1).map(str::to_owned);
                 first.is_some_and(|line| collector.receiver.lines().contains_key(&line))
             });
-            rotate(&server, &log, file);
+            rotate(&server, &log);
         }
     });
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed.first());
-    files.push(log);
+    let files: Vec<PathBuf> =
+        (1..=ROTATIONS).map(|number| rotated(&log, number)).chain([log.clone()]).collect();
     let expected = written(&files);
     assert!(expected.len() > 100, "{}", expected.len());
     let all = wait::holds(|| collector.receiver.lines().values().sum::<usize>() >= expected.len());
@@ -70,10 +76,15 @@ fn every_line_of_a_rotated_log_arrives_once(kind: Kind) {
 
 #[test]
 fn every_line_of_a_rotated_log_reaches_a_receiver_through_rsyslog() {
-    every_line_of_a_rotated_log_arrives_once(Kind::Rsyslog);
+    every_line_of_a_rotated_log_arrives_once(Program::Rsyslog);
 }
 
 #[test]
 fn every_line_of_a_rotated_log_reaches_a_receiver_through_syslog_ng() {
-    every_line_of_a_rotated_log_arrives_once(Kind::SyslogNg);
+    every_line_of_a_rotated_log_arrives_once(Program::SyslogNg);
+}
+
+#[test]
+fn every_line_of_a_rotated_log_reaches_a_receiver_through_the_opentelemetry_collector() {
+    every_line_of_a_rotated_log_arrives_once(Program::OpenTelemetry);
 }

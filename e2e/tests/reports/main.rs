@@ -4,16 +4,18 @@
 //! Never in it: a server; what the numbers mean (tests of onrecord-trail).
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use onrecord_e2e::clients::{folder, installed};
 use onrecord_e2e::process::binary;
 use tempfile::TempDir;
 
 #[test]
 fn the_page_of_a_day_has_no_finding_of_a_validator_and_of_axe() {
-    let Some(tools) = installed("page/node_modules/axe-core") else { return };
+    if installed("page/node_modules/axe-core").is_none() {
+        return;
+    }
     let day = Day::new();
     let (earlier, page) = (day.path("earlier.json"), day.path("page.html"));
     let compare = format!("-compare={earlier}");
@@ -27,15 +29,13 @@ fn the_page_of_a_day_has_no_finding_of_a_validator_and_of_axe() {
     ]);
     day.onrecord(&["log", "report", "-tz=UTC", &compare, &format!("-out={page}"), &day.log]);
     let check = clients("page/check.mjs");
-    let text = succeeds(
-        Command::new("node").env("NODE_PATH", tools.join("page/node_modules")).arg(check).arg(&page),
-    );
+    let text = succeeds(Command::new("node").env("NODE_PATH", modules()).arg(check).arg(&page));
     assert!(text.trim_end().ends_with(", 0 findings"), "{text}");
 }
 
 #[test]
 fn exports_are_read_by_other_programs_with_the_same_counts_sums_and_times() {
-    let Some(tools) = installed("exports/bin/python") else { return };
+    let Some(python) = installed("exports/bin/python") else { return };
     let day = Day::new();
     for (format, out) in [
         ("parquet", "audit.parquet"),
@@ -48,20 +48,19 @@ fn exports_are_read_by_other_programs_with_the_same_counts_sums_and_times() {
         let (format, out) = (format!("-format={format}"), format!("-out={}", day.path(out)));
         day.onrecord(&["log", "export", &format, &out, &day.log]);
     }
-    let python = tools.join("exports/bin/python");
     let text =
         succeeds(Command::new(python).arg(clients("exports/check.py")).arg(&day.log).arg(day.dir.path()));
     let rows = |text: &str| text.split(' ').next_back().and_then(|count| count.trim().parse::<u64>().ok());
     let counts: Vec<Option<u64>> = text.lines().map(rows).collect();
     assert_eq!(counts.len(), 5, "{text}");
-    let modules = tools.join("page/node_modules");
-    let events = Command::new("node")
-        .env("NODE_PATH", &modules)
-        .arg(clients("page/cloudevents.mjs"))
-        .arg(day.path("cloudevents.jsonl"))
-        .output();
-    let events = succeeded(&events.expect("node runs"));
-    assert_eq!(counts, vec![events.trim().parse().ok(); 5], "{text}{events}");
+    // ECS and CloudEvents are judged by what npm has of them.
+    let judge = |script: &str, file: &str| {
+        let script = clients(&format!("page/{script}"));
+        succeeds(Command::new("node").env("NODE_PATH", modules()).arg(script).arg(day.path(file)))
+    };
+    for events in [judge("cloudevents.mjs", "cloudevents.jsonl"), judge("ecs.mjs", "ecs.jsonl")] {
+        assert_eq!(counts, vec![events.trim().parse().ok(); 5], "{text}{events}");
+    }
 }
 
 /// The log of a made-up day.
@@ -88,6 +87,12 @@ impl Day {
     }
 }
 
+/// The libraries that npm installed.
+fn modules() -> PathBuf {
+    folder().join("page/node_modules")
+}
+
+/// A file of ours that needs them.
 fn clients(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
 }
@@ -101,19 +106,4 @@ fn succeeded(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
-}
-
-/// Where `.ci/clients` puts what it installs; `None`, after a notice, if it did not install what is needed. Where
-/// `ONRECORD_REQUIRE_CLIENTS` is set (in CI) that is a failure.
-fn installed(needed: &str) -> Option<PathBuf> {
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let at = std::env::var_os("ONRECORD_CLIENTS")
-        .map_or_else(|| home.join(".cache/onrecord/clients"), PathBuf::from);
-    if at.join(needed).exists() {
-        return Some(at);
-    }
-    let notice = format!("NOT TESTED: {needed} is not on this machine; .ci/clients installs what is missing");
-    assert!(std::env::var_os("ONRECORD_REQUIRE_CLIENTS").is_none(), "{notice}");
-    writeln!(std::io::stderr(), "\n{notice}\n").ok();
-    None
 }

@@ -25,7 +25,10 @@ impl Recipient {
         let key: Vec<u8> = checked.byte_iter().collect();
         let is_lower = text.bytes().all(|byte| !byte.is_ascii_uppercase());
         let key = key.try_into().ok().filter(|_| is_lower && checked.hrp().as_str() == PUBLIC);
-        key.map(Self).ok_or(AgeError::Recipient)
+        let key = key.ok_or(AgeError::Recipient)?;
+        // The bytes of 52 characters leave four bits over.
+        checked.validate_segwit_padding().map_err(|_| AgeError::RecipientPadding)?;
+        Ok(Self(key))
     }
 }
 

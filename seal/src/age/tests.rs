@@ -1,3 +1,7 @@
+use bech32::primitives::iter::{ByteIterExt as _, Fe32IterExt as _};
+use bech32::{Bech32, Fe32, Hrp};
+use proptest::prelude::*;
+
 use super::*;
 use crate::entropy::OsEntropy;
 
@@ -74,4 +78,72 @@ fn a_key_that_is_not_one_and_an_expensive_passphrase_are_refused() {
         open_with_passphrase("p", &armored(header.as_bytes())).unwrap_err(),
         AgeError::TooMuchWork(30)
     );
+}
+
+/// A key as text, with these bits in the place of the four that its last character has left over.
+fn spelled(key: [u8; 32], bits: u8) -> String {
+    let hrp = Hrp::parse("age").unwrap();
+    let mut characters: Vec<Fe32> = key.into_iter().bytes_to_fes().collect();
+    let last = characters.pop().unwrap();
+    characters.push(Fe32::try_from(last.to_u8() | bits).unwrap());
+    characters.into_iter().with_checksum::<Bech32>(&hrp).chars().collect()
+}
+
+/// The bodies of armors that have the same bytes as this file, or would if a reader were lax.
+fn other_armors(body: &str, at: usize) -> Vec<String> {
+    let (before, after) = body.split_at(at % (body.len() + 1));
+    let mut armors: Vec<String> =
+        [" ", "\t", "\n", "=", "\u{a0}"].map(|blank| format!("{before}{blank}{after}")).into();
+    for columns in [60, 76] {
+        let characters: Vec<char> = body.replace('\n', "").chars().collect();
+        let lines = characters.chunks(columns).map(String::from_iter).collect::<Vec<_>>();
+        armors.push(format!("\n{}\n", lines.join("\n")));
+    }
+    let text = body.trim_end();
+    let padding = text.len() - text.trim_end_matches('=').len();
+    if padding > 0 {
+        armors.push(format!("{}\n", text.trim_end_matches('=')));
+        // The last character before the padding has bits that no byte has.
+        let (start, last) = text.trim_end_matches('=').split_at(text.len() - padding - 1);
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let value = alphabet.find(last).unwrap();
+        let other = &alphabet[value + 1..=value + 1];
+        armors.push(format!("{start}{other}{}\n", "=".repeat(padding)));
+    }
+    armors.retain(|other| other != body);
+    armors
+}
+
+proptest! {
+    #[test]
+    fn a_key_has_one_spelling(key: [u8; 32]) {
+        let canonical = spelled(key, 0);
+        prop_assert_eq!(Recipient::parse(&canonical), Ok(Recipient(key)));
+        prop_assert_eq!(Recipient(key).to_string(), canonical);
+        for bits in 1..16 {
+            prop_assert_eq!(Recipient::parse(&spelled(key, bits)), Err(AgeError::RecipientPadding));
+        }
+    }
+
+    #[test]
+    fn bytes_have_one_armor(bytes in prop::collection::vec(any::<u8>(), 1..300), at: usize) {
+        let file = armored(&bytes);
+        prop_assert_eq!(unarmored(&file), Ok(bytes.clone()));
+        prop_assert_eq!(unarmored(&format!("\r\n {}", file.replace('\n', "\r\n"))), Ok(bytes));
+        let body = file.strip_prefix(BEGIN).unwrap().strip_suffix(&format!("{END}\n")).unwrap();
+        for other in other_armors(body, at) {
+            let refused = unarmored(&format!("{BEGIN}{other}{END}\n"));
+            prop_assert!(refused.is_err(), "{other:?}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_armor_is_refused_with_its_line() {
+    let file = armored(&[7; 100]);
+    assert_eq!(unarmored(&file.replacen('\n', "\n\n", 2)), Err(AgeError::Armor(2)));
+    assert_eq!(unarmored(&file.replace("BwcHBw==", "BwcHBx==")), Err(AgeError::Armor(4)));
+    assert_eq!(unarmored(&file.replace("BwcHBw==", "BwcHBw==\n")), Err(AgeError::Armor(4)));
+    let text = AgeError::Armor(3).to_string();
+    assert!(text.starts_with("line 3 of the file is not 64 characters of Base64"), "{text}");
 }

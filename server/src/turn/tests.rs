@@ -209,11 +209,11 @@ async fn a_further_turn_waits_until_the_pacing_thread_has_had_a_processor() {
     pace_by(pacer.handle().clone());
 
     let (mut writer, mut reading) = with_room();
-    let first = writer.write(&[7; FIRST]).await.unwrap();
-    assert_eq!(first, FIRST, "the first turn waits for nothing");
-    let mut further = tokio::spawn(async move { writer.write(&[7; FURTHER]).await.unwrap() });
+    let sent = vec![7; FURTHER];
+    assert_eq!(writer.write(&sent).await.unwrap(), FIRST, "the first turn waits for nothing");
+    let mut further = tokio::spawn(async move { writer.write(&sent).await.unwrap() });
     // The thread is not held up meanwhile.
-    reading.read_exact(&mut [0; FIRST]).await.unwrap();
+    reading.read_exact(&mut vec![0; FIRST]).await.unwrap();
     assert!(Pin::new(&mut further).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     go_on.send(()).unwrap();
     assert_eq!(further.await.unwrap(), FURTHER);

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::join::Joiner;
-use super::read::{CHUNK, Damage, Reader};
+use super::read::{CHUNK, Damage, Reader, Step};
 use super::scan::{Chunk, LineReader, Scanned};
 use super::{DamagedSource, Query, Sink, Summary};
 use crate::check::Progress;
@@ -77,13 +77,18 @@ impl Flow<'_> {
     fn run(mut self, reader: &mut Reader, to_threads: Sender<Chunk>, sink: &mut dyn Sink) -> Summary {
         let mut flow = ControlFlow::Continue(());
         while flow.is_continue() {
-            let Some(chunk) = reader.next() else { break };
-            let bytes = chunk.bytes.len();
-            self.in_flight.insert(chunk.number, bytes);
-            if to_threads.send(chunk).is_err() {
-                break;
+            match reader.step() {
+                Step::End => break,
+                Step::Nothing => {}
+                Step::Chunk(chunk) => {
+                    let bytes = chunk.bytes.len();
+                    self.in_flight.insert(chunk.number, bytes);
+                    if to_threads.send(chunk).is_err() {
+                        break;
+                    }
+                    flow = self.join(reader, bytes < SLOW, sink);
+                }
             }
-            flow = self.join(reader, bytes < SLOW, sink);
             if flow.is_continue() {
                 let (source, read, total) = reader.progress();
                 flow = sink.progress(&Progress { source, read, total });

@@ -103,7 +103,17 @@ impl<'q> Joiner<'q> {
         sink: &mut dyn Sink,
     ) -> ControlFlow<()> {
         let Scanned {
-            source, bytes, skipped_before, lines, entries, others, not_entries, torn, times, ..
+            source,
+            bytes,
+            skipped_before,
+            lines,
+            passed_over,
+            entries,
+            others,
+            not_entries,
+            torn,
+            times,
+            ..
         } = scanned;
         if self.lines.len() <= source {
             self.lines.resize(source + 1, 0);
@@ -113,6 +123,7 @@ impl<'q> Joiner<'q> {
             *count = before + lines;
         }
         self.summary.lines += skipped_before + lines;
+        self.summary.passed_over += passed_over;
         self.summary.not_entries += not_entries;
         self.summary.torn += torn;
         for time in times.into_iter().flat_map(|(first, last)| [first, last]) {

@@ -55,15 +55,17 @@ struct Source {
     rest: Vec<u8>,
     /// The line whose beginning was dropped because it is too long goes on.
     in_long_line: bool,
+    /// Lines that were too long, since the last chunk.
+    skipped: u64,
     ended: bool,
 }
 
-/// What came of filling a buffer.
-#[derive(Default)]
-struct Filled {
-    failure: Option<io::Error>,
-    /// Lines that were too long and ended.
-    skipped: u64,
+/// What a step of reading brought.
+pub(super) enum Step {
+    Chunk(Chunk),
+    /// No whole line: one that is too long goes on, or a source ended.
+    Nothing,
+    End,
 }
 
 impl Reader {
@@ -101,35 +103,34 @@ impl Reader {
         self.current.as_ref().map_or((name, 0, None), |source| (name, source.taken.get(), source.total))
     }
 
-    /// The next chunk.
-    pub(super) fn next(&mut self) -> Option<Chunk> {
-        loop {
-            let Some(source) = &mut self.current else {
-                let input = self.waiting.next()?;
-                self.open(input);
-                continue;
-            };
-            let mut buffer = self.spare.pop().unwrap_or_default();
-            let filled = source.fill(&mut buffer);
-            let at = self.names.len().saturating_sub(1);
-            self.too_long += filled.skipped;
-            if let Some(error) = filled.failure {
-                self.damaged.push(Damage { source: at, reason: error.to_string(), opened: true });
-            }
-            let whole = !source.ended;
-            if source.ended {
-                self.bytes += source.taken.get();
-                self.too_long += u64::from(source.in_long_line);
-                self.current = None;
-            }
-            if buffer.is_empty() {
-                self.spare.push(buffer);
-                continue;
-            }
-            self.chunks += 1;
-            let number = self.chunks;
-            return Some(Chunk { source: at, number, bytes: buffer, skipped_before: filled.skipped, whole });
+    /// Reads on, no more than a bounded number of bytes: what has no newline must not keep the caller from its deadline.
+    pub(super) fn step(&mut self) -> Step {
+        if self.current.is_none() {
+            let Some(input) = self.waiting.next() else { return Step::End };
+            self.open(input);
         }
+        let Some(source) = &mut self.current else { return Step::Nothing };
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let before = source.skipped;
+        let failure = source.fill(&mut buffer);
+        self.too_long += source.skipped - before;
+        let at = self.names.len().saturating_sub(1);
+        if let Some(error) = failure {
+            self.damaged.push(Damage { source: at, reason: error.to_string(), opened: true });
+        }
+        let whole = !source.ended;
+        let skipped_before = if buffer.is_empty() { 0 } else { std::mem::take(&mut source.skipped) };
+        if source.ended {
+            self.bytes += source.taken.get();
+            self.too_long += u64::from(source.in_long_line);
+            self.current = None;
+        }
+        if buffer.is_empty() {
+            self.spare.push(buffer);
+            return Step::Nothing;
+        }
+        self.chunks += 1;
+        Step::Chunk(Chunk { source: at, number: self.chunks, bytes: buffer, skipped_before, whole })
     }
 
     fn open(&mut self, input: Input) {
@@ -143,6 +144,7 @@ impl Reader {
                     total: opened.total,
                     rest: Vec::new(),
                     in_long_line: false,
+                    skipped: 0,
                     ended: false,
                 });
             }
@@ -154,10 +156,11 @@ impl Reader {
 }
 
 impl Source {
-    /// Fills a buffer with whole lines; the last line of a source need not have an end. The buffer keeps its old bytes as
-    /// memory, so that they need not be cleared.
-    fn fill(&mut self, buffer: &mut Vec<u8>) -> Filled {
-        let mut filled = Filled::default();
+    /// Fills a buffer with whole lines; the last line of a source need not have an end. It stays empty after a read within a line
+    /// that is too long. The buffer keeps its old bytes as memory, so that they need not be cleared. Returns why the source
+    /// ended early.
+    fn fill(&mut self, buffer: &mut Vec<u8>) -> Option<io::Error> {
+        let mut failure = None;
         let mut used = self.rest.len();
         // What was kept may be nearly as long as a line may be.
         buffer.resize(CHUNK.max(2 * used).min(LINE_MAX.max(used + 1)), 0);
@@ -171,14 +174,16 @@ impl Source {
             if used == buffer.len() {
                 buffer.resize((used * 2).min(LINE_MAX.max(used + 1)), 0);
             }
-            let count = self.read(buffer.get_mut(used..).unwrap_or_default(), &mut filled);
+            let count = self.read(buffer.get_mut(used..).unwrap_or_default(), &mut failure);
             let read_until = used + count;
             if self.in_long_line {
                 if let Some(at) = memchr(b'\n', buffer.get(used..read_until).unwrap_or_default()) {
                     self.in_long_line = false;
-                    filled.skipped += 1;
+                    self.skipped += 1;
                     buffer.copy_within(used + at + 1..read_until, 0);
                     used = count - at - 1;
+                } else if !self.ended {
+                    break 0;
                 }
             } else {
                 used = read_until;
@@ -200,7 +205,7 @@ impl Source {
         };
         self.rest.extend_from_slice(buffer.get(end..used).unwrap_or_default());
         buffer.truncate(end);
-        filled
+        failure
     }
 
     /// Whether lines should not wait for others: a stream may be one that is being written.
@@ -208,7 +213,7 @@ impl Source {
         self.total.is_none()
     }
 
-    fn read(&mut self, into: &mut [u8], filled: &mut Filled) -> usize {
+    fn read(&mut self, into: &mut [u8], failure: &mut Option<io::Error>) -> usize {
         loop {
             match self.reader.read(into) {
                 Ok(0) => self.ended = true,
@@ -216,7 +221,7 @@ impl Source {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     self.ended = true;
-                    filled.failure = Some(error);
+                    *failure = Some(error);
                 }
             }
             return 0;

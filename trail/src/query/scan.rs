@@ -1,12 +1,13 @@
 //! Reads the lines of one chunk: what each is, and the rows of those answers that are asked for.
 //! Never in it: what several lines have to do with each other.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memchr;
 use memchr::memmem::Finder;
 use onrecord_entry::gap::Record;
-use onrecord_entry::{EntryType, decode};
+use onrecord_entry::{EntryType, SaltId, decode};
 use onrecord_value::Time;
 
 use super::entry::{Facts, Found, Missing, Text, is_special, read, time_of};
@@ -38,6 +39,7 @@ pub(super) struct Scanned {
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) skipped_before: u64,
     pub(super) lines: u64,
+    pub(super) passed_over: u64,
     pub(super) entries: Vec<Head>,
     pub(super) others: Vec<Other>,
     pub(super) not_entries: u64,
@@ -179,6 +181,7 @@ impl<'q> LineReader<'q> {
             bytes: Arc::clone(&bytes),
             skipped_before,
             lines: 0,
+            passed_over: 0,
             entries: Vec::new(),
             others: Vec::new(),
             not_entries: 0,
@@ -207,6 +210,10 @@ impl<'q> LineReader<'q> {
         let Some((entry, object)) = self.scanner.json_entry(line) else {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
+        if self.is_passed_over(entry.record.as_ref()) {
+            scanned.passed_over += 1;
+            return;
+        }
         let has_text = self.texts.are_in(line);
         let mut judged = Judged::default();
         let object_start = end - object.len();
@@ -230,6 +237,12 @@ impl<'q> LineReader<'q> {
             has_text,
             judged,
         });
+    }
+
+    /// Whether a line is of a salt that is not asked for.
+    fn is_passed_over(&self, record: Option<&Record>) -> bool {
+        let is_asked = |salts: &HashSet<SaltId>| record.is_some_and(|record| salts.contains(&record.salt));
+        self.query.salts.as_ref().is_some_and(|salts| !is_asked(salts))
     }
 
     /// Whether the bytes alone show that an answer in our own form is not asked for.
@@ -305,15 +318,24 @@ impl<'q> LineReader<'q> {
             Err(Missing::NotAnEntry | Missing::Torn) => return scanned.torn += 1,
         };
         scanned.torn += u64::from(after_torn);
-        times.add(facts.time);
+        let passed_over = self.is_passed_over(facts.record.as_ref());
+        if !passed_over {
+            times.add(facts.time);
+        }
         let (text, from) = match text {
             Text::Own(text) => (Some(text), 0),
             Text::From(from) => (None, from),
         };
         let object = text.as_deref().or_else(|| line.get(from..)).unwrap_or_default();
-        if is_special(object, &leaves)
-            && let Some(other) = self.special(line.get(from..).unwrap_or_default(), &facts, scanned.lines)
-        {
+        let other = is_special(object, &leaves)
+            .then(|| self.special(line.get(from..).unwrap_or_default(), &facts, scanned.lines))
+            .flatten();
+        // Each probe has a salt that is thrown away.
+        if passed_over && !matches!(other, Some(Other::Probe)) {
+            scanned.passed_over += 1;
+            return;
+        }
+        if let Some(other) = other {
             return scanned.others.push(other);
         }
         let has_text = self.texts.are_in(line);

@@ -29,6 +29,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
+    /// Lines of salts that are not asked for.
+    pub passed_over: u64,
     /// Entries of requests and answers among them.
     pub entries: u64,
     /// Entries that were read before, from another device or file.

@@ -1,10 +1,11 @@
 //! Logs that someone wrote to mislead or to exhaust a reader: each is read to its end, within bounds, and said.
 //! Never in it: logs that a server writes.
 
+use std::io::Read as _;
 use std::ops::ControlFlow;
 
-use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Query, Row, Summary, run};
+use onrecord_trail::query::{Field, Query, Row, Sink, Summary, run};
+use onrecord_trail::{Input, Progress};
 use onrecord_value::object;
 
 use super::kit::{Asked, Device, gzip, ids, query, rows, rows_of, uuid, write, zstd};
@@ -109,6 +110,29 @@ fn a_line_of_10_mb_is_read() {
     assert!(long.len() > 20_000_000);
     let (rows, summary) = between(&long[..long.len() - 1]);
     assert_eq!((rows.len(), summary.too_long, summary.unanswered), (3, 0, 0));
+}
+
+/// Ends a query when it is told of progress for the third time.
+#[derive(Default)]
+struct Impatient(usize);
+
+impl Sink for Impatient {
+    fn row(&mut self, _: &Row) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _: &Progress<'_>) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+#[test]
+fn a_query_can_be_ended_within_a_line_that_has_no_end() {
+    const LENGTH: u64 = 4 << 30;
+    let endless = Input::stream("-", std::io::repeat(b'x').take(LENGTH));
+    let summary = run(vec![endless], &query(""), &mut Impatient::default());
+    assert!(summary.bytes < 64 << 20, "{} bytes were read", summary.bytes);
 }
 
 #[test]
