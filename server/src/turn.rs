@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -18,25 +19,29 @@ thread_local! {
     /// The right of this thread's connections to a further turn: one after another. Sixty large answers or forty uploads
     /// would otherwise each have a turn before a small request has its own.
     static FURTHER_TURN: Arc<Semaphore> = Arc::new(Semaphore::new(1));
-    /// The thread of lower priority that this thread waits for before each further turn.
+    /// The thread of lower priority, which this thread waits for before each further turn: the one that takes the bodies of
+    /// large requests (`serve-bodies`), so that no more is read than it can take.
     static PACER: OnceCell<Handle> = const { OnceCell::new() };
 }
 
-/// Has each further turn of this thread's connections begin when a thread of lower priority has had a processor. In effect
-/// large transfers have that priority, and this thread sleeps between two of their turns. A thread that never sleeps keeps
-/// its processor for a millisecond or more (the slice of Linux's scheduler), which small requests of another serving thread
-/// on the same processor would wait for.
-pub(crate) fn pace_by(lower: Handle) {
+/// The longest that a turn waits for the pacing thread: where the machine is full, uploads must still arrive in time.
+const PACE_MAX: Duration = Duration::from_millis(1);
+
+/// Has each further turn of this thread's connections begin when a thread of lower priority has run. In effect large transfers
+/// have that priority, and this thread sleeps between two of their turns. A thread that never sleeps keeps its processor for a
+/// millisecond or more (the slice of Linux's scheduler), which small requests of another serving thread on the same processor
+/// would wait for.
+pub(crate) fn set_pacer(lower: Handle) {
     // The first one stays.
     PACER.with(|pacer| pacer.set(lower).unwrap_or_default());
 }
 
-/// Returns when the pacing thread has had a processor and the runtime has looked for what has arrived for others.
-async fn be_paced() {
+/// Returns when the pacing thread has run, or has had its time, and the runtime has looked for what has arrived for others.
+async fn wait_for_pacer() {
     let pacer = PACER.with(|pacer| pacer.get().cloned());
     match pacer {
-        // A runtime that is shut down paces nothing, and the connection ends soon.
-        Some(pacer) => pacer.spawn(async {}).await.unwrap_or_default(),
+        // Late or shut down: the transfer goes on all the same.
+        Some(pacer) => drop(tokio::time::timeout(PACE_MAX, pacer.spawn(async {})).await),
         None => tokio::task::yield_now().await,
     }
 }
@@ -48,7 +53,7 @@ type Acquiring = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, Acquir
 pub(crate) struct Turn {
     /// What is left of this turn, in bytes.
     left: usize,
-    /// The right to a further turn, until its operation is done.
+    /// The right to a further turn, until its first operation is done.
     permit: Option<OwnedSemaphorePermit>,
     /// The wait for it.
     acquiring: Option<Acquiring>,
@@ -76,7 +81,7 @@ impl Turn {
             let next = FURTHER_TURN.with(Arc::clone).acquire_owned();
             Box::pin(async move {
                 let permit = next.await;
-                be_paced().await;
+                wait_for_pacer().await;
                 permit
             })
         });
@@ -96,11 +101,12 @@ impl Turn {
         self.acquiring = None;
     }
 
-    /// Counts what an operation transferred. In a further turn there is one operation: what a connection would do next
-    /// may be to wait for its own request, and others must not wait for that.
+    /// Counts what an operation transferred. The right to a further turn is for one operation: what a connection would do next
+    /// may be to wait for its own request, and others must not wait for that. What is left of the turn is for later operations,
+    /// so that slow clients, whose bytes come in small pieces, seldom wait for a turn.
     pub(crate) fn spend(&mut self, bytes: usize) {
-        let is_further = self.permit.take().is_some();
-        self.left = if is_further { 0 } else { self.left.saturating_sub(bytes) };
+        self.permit = None;
+        self.left = self.left.saturating_sub(bytes);
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Workers {
 /// The threads for large requests: they run beside the others.
 #[derive(Clone)]
 pub(crate) struct LargeRequests {
-    /// One thread that reads their bodies, so that none waits until another request has been worked on.
+    /// One thread that reads their bodies, so that none waits until another request has been worked on. It paces the turns
+    /// of large transfers.
     pub(crate) bodies: Handle,
     /// They give way to small requests.
     pub(crate) ordinary: Handle,
@@ -109,7 +110,7 @@ impl Worker {
         let (open, closed) = oneshot::channel();
         let drain = Arc::clone(&wake_queue).drain();
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-            turn::pace_by(pacer);
+            turn::set_pacer(pacer);
             runtime.block_on(async move {
                 tokio::select! {
                     () = drain => {}

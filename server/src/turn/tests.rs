@@ -202,20 +202,37 @@ async fn the_next_request_of_a_connection_has_a_first_turn_again() {
 }
 
 #[tokio::test]
-async fn a_further_turn_waits_until_the_pacing_thread_has_had_a_processor() {
+async fn a_further_turn_waits_for_the_pacing_thread_and_not_for_ever() {
     let pacer = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let (go_on, waits) = std::sync::mpsc::channel::<()>();
     pacer.spawn(async move { waits.recv().unwrap_or_default() });
-    pace_by(pacer.handle().clone());
+    set_pacer(pacer.handle().clone());
 
     let (mut writer, mut reading) = with_room();
     let sent = vec![7; FURTHER];
-    assert_eq!(writer.write(&sent).await.unwrap(), FIRST, "the first turn waits for nothing");
-    let mut further = tokio::spawn(async move { writer.write(&sent).await.unwrap() });
-    // The thread is not held up meanwhile.
-    reading.read_exact(&mut vec![0; FIRST]).await.unwrap();
-    assert!(Pin::new(&mut further).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(writer.write(&sent).await.unwrap(), FIRST);
+    let begin = std::time::Instant::now();
+    assert_eq!(writer.write(&sent).await.unwrap(), FURTHER);
+    assert!(begin.elapsed() >= PACE_MAX);
+    reading.read_exact(&mut vec![0; FIRST + FURTHER]).await.unwrap();
     go_on.send(()).unwrap();
-    assert_eq!(further.await.unwrap(), FURTHER);
     pacer.shutdown_background();
+}
+
+#[tokio::test]
+async fn bytes_that_come_in_small_pieces_are_one_turn_together() {
+    let (mut holder, _unread) = with_room();
+    let (mut connection, _client) = with_request().await;
+    connection.read_exact(&mut vec![0; FIRST]).await.unwrap();
+    connection.read_exact(&mut [0]).await.unwrap();
+    // Another one has the right now, and does not use it.
+    let sent = vec![7; LARGE];
+    assert_eq!(holder.write(&sent).await.unwrap(), FIRST);
+    let has_the_right = pin!(holder.write(&sent));
+    assert!(has_the_right.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let mut rest = vec![0; FURTHER - 1];
+    for piece in rest.chunks_mut(1000) {
+        let read = tokio::time::timeout(Duration::from_secs(10), connection.read_exact(piece)).await;
+        assert_eq!(read.expect("it waits for no right").unwrap(), piece.len());
+    }
 }
