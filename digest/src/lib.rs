@@ -1,4 +1,4 @@
-//! SHA-256 (FIPS 180-4) of many messages beside each other. A round of it waits for the one before, and an x86 processor can
+//! SHA-256 (FIPS 180-4) of many messages, interleaved. A round of it waits for the one before, and an x86 processor can
 //! begin further round instructions long before the first has its result: four messages in turn take half the time that they
 //! take one after another. Where a processor lacks these instructions each message is hashed by itself.
 //!

@@ -35,6 +35,7 @@ impl<'m> Message<'m> {
         let mut message = Self { whole, last: [[0; 64]; 2], rest: 0 };
         for part in rest {
             let end = message.rest + part.len();
+            debug_assert!(end < 120, "the padding has room");
             if let Some(place) = message.last.as_flattened_mut().get_mut(message.rest..end) {
                 place.copy_from_slice(part);
                 message.rest = end;

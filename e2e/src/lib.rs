@@ -7,9 +7,9 @@
 pub mod attacker;
 pub mod clients;
 pub mod collector;
+pub mod command_report;
 pub mod daemon;
 pub mod http;
-pub mod judged;
 pub mod load;
 pub mod log;
 pub mod mounts;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::judged::Judged;
+use crate::command_report::CommandReport;
 use crate::{verify, wait};
 
 /// The paths of ceremonies.
@@ -97,7 +97,7 @@ pub fn wait_for(logs: &[impl AsRef<Path>], id: &str) {
 }
 
 /// What `log check` reports.
-impl Judged {
+impl CommandReport {
     /// All starts on all devices: the device's salt and the facts of the start.
     pub fn boots(&self) -> impl Iterator<Item = (&str, &Value)> {
         list(&self.report["devices"]).iter().flat_map(|device| {
@@ -125,17 +125,17 @@ fn list(value: &Value) -> &[Value] {
 }
 
 /// Runs the checker over logs, with the ids of the requests that were answered.
-pub fn check(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
+pub fn check(logs: &[impl AsRef<Path>], answered: &[String]) -> CommandReport {
     let mut ids = tempfile::NamedTempFile::new().expect("a file");
     ids.write_all(answered.join("\n").as_bytes()).expect("written");
     let ids = format!("-answered={}", ids.path().display());
-    Judged::by("check", ["-examples=20", &ids], logs)
+    CommandReport::by("check", ["-examples=20", &ids], logs)
 }
 
 /// After a kill: both entries of every answered request are in the union of the logs, what a device lacks its gap
 /// entries say, and nothing is there twice. They may say more, for what a device that lags was about to write is stored
 /// as missed until it is written.
-pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
+pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> CommandReport {
     let verdict = check(logs, answered);
     assert_eq!(verdict.code, 0, "{verdict:?}");
     assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
@@ -145,14 +145,14 @@ pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> J
 }
 
 /// After any other fault: as [`assert_all_on_record`], and each device lacks exactly what its gap entries say.
-pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Judged {
+pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> CommandReport {
     let verdict = assert_all_on_record(logs, answered);
     assert_holes_are_declared(&verdict);
     verdict
 }
 
 /// Each device lacks exactly what its gap entries say.
-pub fn assert_holes_are_declared(verdict: &Judged) {
+pub fn assert_holes_are_declared(verdict: &CommandReport) {
     for (salt, boot) in verdict.boots() {
         let count = |what: &str| boot[what]["count"].as_u64().expect("a count");
         assert_eq!(

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::judged::Judged;
+use crate::command_report::CommandReport;
 use crate::process::Server;
 
 /// What `log verify` reports.
-impl Judged {
+impl CommandReport {
     /// How many lines or leaves there are of a kind of finding.
     pub fn count(&self, kind: &str) -> u64 {
         self.report["findings"][kind]["count"].as_u64().unwrap_or(0)
@@ -25,8 +25,8 @@ impl Judged {
 }
 
 /// Runs `log verify` with these flags over the files of one log.
-pub fn verify(files: &[impl AsRef<Path>], flags: &[&str]) -> Judged {
-    Judged::by("verify", flags, files)
+pub fn verify(files: &[impl AsRef<Path>], flags: &[&str]) -> CommandReport {
+    CommandReport::by("verify", flags, files)
 }
 
 /// The flag with the verifier key of the log of a device, which is asked of the server.

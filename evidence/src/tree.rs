@@ -91,6 +91,7 @@ impl Tree {
 
 /// The root over hashes of equal height, of which there are a power of two.
 pub(crate) fn perfect_root(hashes: &[Hash]) -> Hash {
+    debug_assert!(hashes.len().is_power_of_two(), "another number has no such root");
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         row = hash_pairs(&row);

@@ -307,3 +307,20 @@ proptest! {
         let _read = (Note::parse(&text), Checkpoint::parse(&text), ProofText::parse(&text), VerifierKey::parse(&text));
     }
 }
+
+#[test]
+fn entries_appended_together_make_the_tree_that_they_make_one_after_another() {
+    let entries: Vec<_> = (0..1500_u32).map(|number| line_digest(&number.to_be_bytes())).collect();
+    let (mut one, mut many) = (TreeLog::new(), TreeLog::new());
+    let (mut ones, mut manies) = (MemoryStore::default(), MemoryStore::default());
+    let mut rest = entries.as_slice();
+    for count in [1, 255, 0, 256, 257, 700, 31] {
+        let (now, later) = rest.split_at(count);
+        rest = later;
+        many.append_all(now);
+        now.iter().for_each(|entry| one.append(*entry));
+        assert_eq!(one.flush(&mut ones).unwrap(), many.flush(&mut manies).unwrap());
+        assert_eq!((one.size(), ones.clone()), (many.size(), manies.clone()));
+    }
+    assert!(rest.is_empty());
+}

@@ -183,6 +183,24 @@ mod tests {
     }
 
     #[test]
+    fn many_lines_at_once_are_those_that_come_one_after_another() {
+        let text = b"one\n\nthe third\n4\n5\n6\nseven, cut";
+        for (size, most) in [(1, 3), (4, 2), (9, 1), (100, 3), (100, 1024)] {
+            let mut lines = Lines::new(SmallReads(text, size));
+            let mut found = Vec::new();
+            loop {
+                let some = lines.next_many(most).unwrap();
+                assert!(some.len() <= most);
+                if some.is_empty() {
+                    break;
+                }
+                found.extend(some.iter().map(|line| (line.text.to_vec(), line.offset, line.whole)));
+            }
+            assert_eq!(found, all(text, 100), "reads of {size}, up to {most}");
+        }
+    }
+
+    #[test]
     fn a_line_may_be_longer_than_a_block() {
         let mut text = vec![b'x'; 3 * BLOCK + 7];
         text.extend_from_slice(b"\nlast\n");
@@ -195,7 +213,11 @@ mod tests {
     fn r_oversize_read_a_line_without_end_is_skipped() {
         let mut text = vec![b'x'; 5 * BLOCK];
         text.extend_from_slice(b"\nafter\n");
-        let mut lines = Lines { line_max: 2 * BLOCK, ..Lines::new(&text[..]) };
+        let lines = || Lines { line_max: 2 * BLOCK, ..Lines::new(&text[..]) };
+        let mut together = lines();
+        let [long, after] = together.next_many(9).unwrap().try_into().unwrap();
+        assert!(long.too_long && !after.too_long && after.text == b"after");
+        let mut lines = lines();
         let line = lines.next().unwrap().unwrap();
         assert!(line.too_long && line.whole && line.text.len() < 2 * BLOCK);
         let line = lines.next().unwrap().unwrap();

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use onrecord_e2e::judged::Judged;
+use onrecord_e2e::command_report::CommandReport;
 use onrecord_e2e::load::{Load, writes_and_reads};
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
@@ -61,12 +61,12 @@ impl Scene {
         log::files(self.place.dir(), "audit.log")
     }
 
-    fn verify(&self, flags: &[&str]) -> Judged {
+    fn verify(&self, flags: &[&str]) -> CommandReport {
         verify::verify(&self.files(), &[&[self.key.as_str()], flags].concat())
     }
 
     /// Ends the server. All lines must be covered, and nothing must have been lost.
-    fn ends_well(mut self) -> Judged {
+    fn ends_well(mut self) -> CommandReport {
         assert!(self.server.stop(), "it stops well: {}", self.server.stderr());
         log::assert_nothing_lost(&self.files(), &self.answered);
         let verified = self.verify(&[]);

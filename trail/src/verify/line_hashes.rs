@@ -12,7 +12,7 @@ use super::tree_events::{TreeEvent, TreeEvents};
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 
-/// So many lines are hashed at once, at most.
+/// The most lines that are hashed at once.
 const AT_ONCE: usize = 1024;
 
 /// The digest of a line. Of one that is too long only the end is known: no entry and no leaf is like it.
@@ -21,7 +21,7 @@ pub(crate) struct LineDigest(Option<Digest>);
 
 impl LineDigest {
     fn of_each(lines: &[Line<'_>]) -> impl Iterator<Item = Self> {
-        let digests = line_digests(lines.iter().map(|line| line.text));
+        let digests = line_digests(lines.iter().map(|line| if line.too_long { &[] } else { line.text }));
         lines.iter().zip(digests).map(|(line, digest)| Self((!line.too_long).then_some(digest)))
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::process::binary;
 
 /// What the command says of logs.
-pub struct Judged {
+pub struct CommandReport {
     /// The exit code: 0 all is well, 1 something is lost or differs, 2 not judged.
     pub code: i32,
     /// The report of `-format=json`; null if there is none.
@@ -20,13 +20,13 @@ pub struct Judged {
     pub stderr: String,
 }
 
-impl fmt::Debug for Judged {
+impl fmt::Debug for CommandReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "exit code {}: {:#}\n{}", self.code, self.report, self.stderr)
     }
 }
 
-impl Judged {
+impl CommandReport {
     /// Runs a command of `log` with these flags over files, in an empty environment.
     pub(crate) fn by(
         command: &str,
