@@ -318,7 +318,9 @@ fn entries_appended_together_make_the_tree_that_they_make_one_after_another() {
         let (now, later) = rest.split_at(count);
         rest = later;
         many.append_all(now);
-        now.iter().for_each(|entry| one.append(*entry));
+        for entry in now {
+            one.append(*entry);
+        }
         assert_eq!(one.flush(&mut ones).unwrap(), many.flush(&mut manies).unwrap());
         assert_eq!((one.size(), ones.clone()), (many.size(), manies.clone()));
     }
