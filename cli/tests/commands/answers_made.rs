@@ -465,6 +465,32 @@ fn only_trees_cannot_be_followed() {
 }
 
 #[test]
+fn a_device_without_any_entry_of_a_request_is_said_and_its_gaps_are_kept() {
+    let logs = Logs::new();
+    let numbered = |seconds: u8, salt: char, seqs: [u8; 2]| {
+        let lines = asked(seconds, "read", "secret/app", 'a').lines();
+        let mut text = String::new();
+        for (line, seq) in lines.iter().zip(seqs) {
+            let salt = salt.to_string().repeat(16);
+            let record = format!(r#","record":{{"seq":{seq},"boot":"df0b7c036227deb1","salt":"{salt}"}}}}"#);
+            text += line.strip_suffix('}').unwrap();
+            text += &record;
+            text += "\n";
+        }
+        text
+    };
+    let one = logs.write_text("one.log", &numbered(1, '1', [4, 5]));
+    let other = logs.write_text("other.log", &numbered(2, '2', [2, 7]));
+    let said = log(&["show", "00000001", &one, &other]).stdout;
+    assert!(said.contains("! Device 2222222222222222 has no entry of request 00000001-"), "{said}");
+    assert!(said.contains(" missing in these logs"), "{said}");
+    // Of a request that each device has, nothing is missing.
+    let both = logs.write_text("both.log", &(numbered(1, '2', [1, 4]) + &numbered(2, '2', [2, 7])));
+    let said = log(&["show", "00000001", &one, &both]).stdout;
+    assert!(!said.contains("has no entry") && !said.contains(" missing in these logs"), "{said}");
+}
+
+#[test]
 fn following_from_a_time_on_begins_in_the_rotated_files() {
     let logs = Logs::new();
     let [request, response] = asked(1, "read", "secret/split", 'a').lines();
