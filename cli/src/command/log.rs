@@ -50,6 +50,8 @@ const LOST: u8 = 1;
 /// Exit code if a log cannot be read, a file is not a log, or the command line is invalid.
 const UNREADABLE: u8 = SERVER;
 
+/// Only trees of logs are given.
+const NO_LOG: &str = "No log is given, only trees of logs: give the log files, too";
 const NO_FILE: &str = "Not enough arguments (expected at least 1, got 0)";
 
 const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of \
@@ -151,7 +153,7 @@ fn inputs(session: &mut Session<'_>, arguments: &[String]) -> Result<Vec<Input>,
         })
         .collect::<Result<_, _>>()?;
     if inputs.is_empty() {
-        return Err(unreadable("No log is given, only trees of logs: give the log files, too"));
+        return Err(unreadable(NO_LOG));
     }
     Ok(inputs)
 }

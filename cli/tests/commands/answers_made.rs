@@ -385,6 +385,112 @@ fn entries_in_parts_are_followed() {
 }
 
 #[test]
+fn requests_without_ids_are_followed() {
+    let logs = Logs::new();
+    let without = |seconds: u8, path: &str| {
+        let asked = asked(seconds, "read", path, 'a');
+        let id = format!(r#""id":"0000{seconds:04}-0000-4000-8000-000000000000","#);
+        asked.lines().map(|line| line.replace(&id, "") + "\n").concat()
+    };
+    let file = logs.write_text("audit.log", &(without(1, "secret/one") + &without(2, "secret/two")));
+    let outcome = log(&["follow", "-format=jsonl", "-fields=path", "-since=2026-11-01", "-limit=4", &file]);
+    for path in ["one", "two"] {
+        assert_eq!(outcome.stdout.matches(&format!("secret/{path}")).count(), 2, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_filter_that_takes_the_copy_of_one_device_is_followed_in_the_logs_of_both() {
+    let numbered = |device: char, line: &str, seq: u8| {
+        let salt = device.to_string().repeat(16);
+        let record = format!(r#","record":{{"seq":{seq},"boot":"df0b7c036227deb1","salt":"{salt}"}}}}"#);
+        line.strip_suffix('}').unwrap().to_owned() + &record
+    };
+    for has_numbers in [false, true] {
+        let logs = Logs::new();
+        let files = ['a', 'b'].map(|device| {
+            let mut text = String::new();
+            for seconds in [1, 2] {
+                for (half, line) in asked(seconds, "read", "secret/app", device).lines().iter().enumerate() {
+                    let line = line.replace("\"token-a\"", "\"token-b\"");
+                    let seq = seconds * 2 + u8::try_from(half).unwrap();
+                    text += &(if has_numbers { numbered(device, &line, seq) } else { line });
+                    text += "\n";
+                }
+            }
+            logs.write_text(&format!("{device}.log"), &text)
+        });
+        for device in ['a', 'b'] {
+            let filter = format!("-filter=token={}", accessor(device));
+            let outcome = log(&[
+                "follow",
+                "-format=jsonl",
+                "-fields=time",
+                "-since=2026-11-01",
+                "-limit=2",
+                &filter,
+                &files[0],
+                &files[1],
+            ]);
+            // Each of the two once.
+            let times =
+                [1, 2].map(|seconds| format!("{{\"time\":\"2026-11-20T10:00:0{seconds}Z\"}}\n")).concat();
+            assert_eq!(outcome.stdout, times, "{device} {has_numbers} {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_shown_are_said_while_following() {
+    let logs = Logs::new();
+    let [request, response] = asked(1, "read", "secret/app", 'a').lines();
+    let long = request.replace("null", &format!("{{\"key\":\"{}\"}}", "x".repeat(17 * 1024 * 1024)));
+    let torn = &request[..request.len() - 20];
+    let text = format!("{long}\n{torn}\nno entry\n\n{request}\n{response}\n");
+    let (shown, said) = followed(&logs.write_text("audit.log", &text));
+    assert_eq!(shown, "{\"path\":\"secret/app\"}\n");
+    for what in ["! 1 line is too long to be read.", "! 1 entry is torn: ", "! 1 line is not an audit entry."]
+    {
+        assert_eq!(said.matches(what).count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn only_trees_cannot_be_followed() {
+    let logs = Logs::new();
+    fs::create_dir(logs.path("audit.log.tlog")).unwrap();
+    let outcome = log(&["follow", &logs.path("audit.log.tlog").display().to_string()]);
+    let said = "No log is given, only trees of logs: give the log files, too\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (2, said));
+}
+
+#[test]
+fn a_device_without_any_entry_of_a_request_is_said_and_its_gaps_are_kept() {
+    let logs = Logs::new();
+    let numbered = |seconds: u8, salt: char, seqs: [u8; 2]| {
+        let lines = asked(seconds, "read", "secret/app", 'a').lines();
+        let mut text = String::new();
+        for (line, seq) in lines.iter().zip(seqs) {
+            let salt = salt.to_string().repeat(16);
+            let record = format!(r#","record":{{"seq":{seq},"boot":"df0b7c036227deb1","salt":"{salt}"}}}}"#);
+            text += line.strip_suffix('}').unwrap();
+            text += &record;
+            text += "\n";
+        }
+        text
+    };
+    let one = logs.write_text("one.log", &numbered(1, '1', [4, 5]));
+    let other = logs.write_text("other.log", &numbered(2, '2', [2, 7]));
+    let said = log(&["show", "00000001", &one, &other]).stdout;
+    assert!(said.contains("! Device 2222222222222222 has no entry of request 00000001-"), "{said}");
+    assert!(said.contains(" missing in these logs"), "{said}");
+    // Of a request that each device has, nothing is missing.
+    let both = logs.write_text("both.log", &(numbered(1, '2', [1, 4]) + &numbered(2, '2', [2, 7])));
+    let said = log(&["show", "00000001", &one, &both]).stdout;
+    assert!(!said.contains("has no entry") && !said.contains(" missing in these logs"), "{said}");
+}
+
+#[test]
 fn following_from_a_time_on_begins_in_the_rotated_files() {
     let logs = Logs::new();
     let [request, response] = asked(1, "read", "secret/split", 'a').lines();

@@ -1,9 +1,7 @@
-//! The logs of the server that a question is put to if no file is named: those of its file devices, if they can be read here.
+//! The logs of the server that a question is put to if no file is named: those of its file devices.
 //! Never in it: reading them.
 
 use std::fs::File;
-
-use onrecord_value::printable::printable;
 
 use super::unreadable;
 use crate::command::{Failure, Invocation, Session};
@@ -29,15 +27,12 @@ pub(super) fn device_files(
         let path = device.options.get("file_path").or_else(|| device.options.get("path"))?;
         (!matches!(path.as_str(), "stdout" | "discard")).then(|| path.clone())
     });
-    let (readable, others): (Vec<String>, Vec<String>) = paths.partition(|path| File::open(path).is_ok());
-    if !others.is_empty() {
-        let names: Vec<String> = others.iter().map(|path| printable(path)).collect();
-        session.warn(&format!("Not readable here, and left out: {}", names.join(", ")))?;
-    }
-    if readable.is_empty() {
+    // One that cannot be read is said by the answer, as if it were given.
+    let paths: Vec<String> = paths.collect();
+    if !paths.iter().any(|path| File::open(path).is_ok()) {
         return Err(unreadable(format!(
             "No FILE is given, and no file of the server's file devices can be read here.\n\n{GIVE}"
         )));
     }
-    Ok(readable)
+    Ok(paths)
 }

@@ -4,13 +4,14 @@
 mod joiner;
 mod parts;
 
+use std::collections::{HashMap, VecDeque};
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Filter, Row, run as run_query};
+use onrecord_trail::query::{Field, Filter, Row, Summary, run as run_query};
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::printable::printable;
 
@@ -18,7 +19,7 @@ use super::answer::count;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, question};
 use super::row_cells::{Shown, cells, columns, sheet};
 use super::tail::{Tail, TailEvent};
-use super::{limit, unreadable};
+use super::{NO_LOG, limit, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::interrupt::{self, INTERRUPTED};
 use crate::printer::Format;
@@ -28,6 +29,10 @@ use joiner::Joiner;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
+/// At most this many requests are remembered, so that those that several devices have are shown once.
+const SHOWN_MAX: usize = 100_000;
+/// What is said of lines that could not be shown, or not wholly: at the first, and at the end how many there were.
+const SAID: [&str; 6] = ["not_entries", "too_long", "torn", "incomplete_parts", "elided", "undecided"];
 
 pub(crate) const COMMAND: Command =
     Command::new("log follow", "[FILE...]", "Show requests as audit logs record them", run)
@@ -66,6 +71,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let since = question.query.since;
     // A pattern such as audit.log* also names the tree of a log.
     question.files.retain(|file| !TreeFolder::is_one(Path::new(file)));
+    if question.files.is_empty() {
+        return Err(unreadable(NO_LOG));
+    }
     let tails = question.files.iter().map(|file| {
         let opened = Tail::open(Path::new(file), since);
         opened.map_err(|error| unreadable(printable(&format!("{file} cannot be followed: {error}"))))
@@ -73,14 +81,12 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let mut tails: Vec<Tail> = tails.collect::<Result<_, _>>()?;
     interrupt::watch();
     let sheet = sheet(&columns);
-    let mut page = Page { columns, sheet, most, shown: 0 };
+    let mut page = Page { columns, sheet, most, shown: 0, once: Once::default(), lacks: Lacks::default() };
     if session.format == Format::Csv {
         session.print(&page.sheet.csv_head())?;
     }
     for unread in tails.iter().flat_map(|tail| &tail.unread) {
-        session.warn(&printable(&format!(
-            "! Left out of the time from -since on: {unread}. `log search` reads it."
-        )))?;
+        session.warn(&printable(&format!("! Left out of the time from -since on: {unread}.")))?;
     }
     if session.process.stderr_is_terminal {
         session.note("Following; Ctrl-C ends it.")?;
@@ -92,13 +98,19 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         if !more && !std::mem::replace(&mut caught_up, true) {
             say_coverage(session, &question, &joiner)?;
         }
+        let too_long = tails.iter_mut().map(|tail| std::mem::take(&mut tail.too_long)).sum();
+        page.lacks.add(&Summary::default(), too_long);
         joiner.give_up(Instant::now());
         let done = page.print(session, &question, joiner.take_ready())?;
+        let interrupted = interrupt::seen();
+        let ends = done.is_break() || interrupted;
+        page.lacks.say(session, &question, ends)?;
         if done.is_break() {
             return Ok(0);
         }
-        if interrupt::seen() {
-            return end(session, &page, &joiner, &tails);
+        if interrupted {
+            session.note(&format!("{}.", count(page.shown, "request was shown", "requests were shown")))?;
+            return Ok(INTERRUPTED);
         }
         if !more {
             std::thread::sleep(PAUSE);
@@ -114,13 +126,13 @@ fn read(
     joiner: &mut Joiner,
 ) -> Result<bool, Failure> {
     let (mut more, now) = (false, Instant::now());
-    for (tail, name) in tails.iter_mut().zip(&question.files) {
+    for (file, (tail, name)) in tails.iter_mut().zip(&question.files).enumerate() {
         let (mut lines, mut events) = (Vec::new(), Vec::new());
         more |= tail
             .poll(&mut lines, &mut events)
             .map_err(|error| unreadable(printable(&format!("{name} cannot be followed: {error}"))))?;
         for line in lines {
-            joiner.take(line, now);
+            joiner.take(line, file, now);
         }
         for event in events {
             let name = printable(name);
@@ -154,23 +166,75 @@ fn say_coverage(session: &mut Session<'_>, question: &Question, joiner: &Joiner)
     ))
 }
 
-fn end(session: &mut Session<'_>, page: &Page, joiner: &Joiner, tails: &[Tail]) -> CommandResult {
-    let mut text = count(page.shown, "request was shown", "requests were shown");
-    let too_long: u64 = tails.iter().map(|tail| tail.too_long).sum();
-    if joiner.not_entries + too_long > 0 {
-        let others = count(joiner.not_entries + too_long, "line is", "lines are");
-        let more = format!("; {others} not an audit entry, or too long");
-        text.push_str(&more);
-    }
-    session.note(&format!("{text}."))?;
-    Ok(INTERRUPTED)
-}
-
 struct Page {
     columns: Vec<Shown>,
     sheet: Sheet,
     most: Option<u64>,
     shown: u64,
+    once: Once,
+    lacks: Lacks,
+}
+
+/// Which requests were shown, and whether with their answers.
+#[derive(Default)]
+struct Once {
+    answered: HashMap<String, bool>,
+    order: VecDeque<String>,
+}
+
+impl Once {
+    /// Whether a request is to be shown: the first time, and when its answer comes after it was shown without.
+    fn is_new(&mut self, id: String, answered: bool) -> bool {
+        if id.is_empty() {
+            return true;
+        }
+        match self.answered.get_mut(&id) {
+            Some(before) => answered && !std::mem::replace(before, true),
+            None => {
+                self.order.push_back(id.clone());
+                self.answered.insert(id, answered);
+                if self.order.len() > SHOWN_MAX
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.answered.remove(&oldest);
+                }
+                true
+            }
+        }
+    }
+}
+
+/// What the rows lack, of all lines so far.
+#[derive(Default)]
+struct Lacks {
+    all: Summary,
+    /// The last sentence of each kind.
+    said: HashMap<String, String>,
+}
+
+impl Lacks {
+    fn add(&mut self, summary: &Summary, too_long: u64) {
+        let all = &mut self.all;
+        all.not_entries += summary.not_entries;
+        all.too_long += summary.too_long + too_long;
+        all.torn += summary.torn;
+        all.incomplete_parts += summary.incomplete_parts;
+        all.elided += summary.elided;
+        all.undecided += summary.undecided;
+    }
+
+    /// Says what was not said yet; at the end also how many there were.
+    fn say(&mut self, session: &mut Session<'_>, question: &Question, ends: bool) -> Result<(), Failure> {
+        for warning in self.all.warnings(None, None, &question.context.zone) {
+            let said = self.said.get(&warning.kind);
+            let is_new = said.is_none_or(|said| ends && *said != warning.text);
+            if is_new && SAID.contains(&warning.kind.as_str()) {
+                session.warn(&format!("! {}", warning.text))?;
+                self.said.insert(warning.kind, warning.text);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Page {
@@ -187,17 +251,13 @@ impl Page {
         let mut rows = Vec::new();
         let input = Input::stream("-", Cursor::new(lines));
         let summary = run_query(vec![input], &question.query, &mut |row: &Row| {
-            rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
+            let id = row.text(Field::Id).unwrap_or_default().into_owned();
+            if self.once.is_new(id, row.is_answered()) {
+                rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
+            }
             ControlFlow::Continue(())
         });
-        if summary.incomplete_parts > 0 {
-            let entries = count(
-                summary.incomplete_parts,
-                "entry that was sent in parts is",
-                "entries that were sent in parts are",
-            );
-            session.warn(&format!("! {entries} incomplete, and left out."))?;
-        }
+        self.lacks.add(&summary, 0);
         rows.sort_by_key(|(_, time, _)| *time);
         for (verdict, _, cells) in rows {
             let line = self.line(session, verdict, &cells);
@@ -260,5 +320,19 @@ fn plain_line(columns: &[Shown], cells: &[Cell], width: Option<usize>) -> String
             line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
         }
         _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_shown_once_and_again_when_its_answer_comes_late() {
+        let mut once = Once::default();
+        let mut is_new = |id: &str, answered| once.is_new(id.to_owned(), answered);
+        let shown = [("1", false), ("1", false), ("1", true), ("1", true), ("1", false), ("2", true)];
+        assert_eq!(shown.map(|(id, answered)| is_new(id, answered)), [true, false, true, false, false, true]);
+        assert!(is_new("", true) && is_new("", true), "requests without ids cannot be told apart");
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use onrecord_trail::query::{Field, Filter, Position, Row, entry_object};
+use onrecord_trail::query::{Field, Filter, Position, Row, Summary, entry_object};
 use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
@@ -66,14 +66,16 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         left_out += u64::from(!note(&mut found, row));
         ControlFlow::Continue(())
     })?;
-    if !found.is_empty() && found.values().all(|halves| halves.request.is_some() && halves.response.is_some())
-    {
+    let without = without(&found, &summary);
+    let is_everywhere = !found.is_empty() && without.is_empty();
+    if is_everywhere && found.values().all(|halves| halves.request.is_some() && halves.response.is_some()) {
         // What else is missing in the logs is not missing here.
         summary.gaps.clear();
         (summary.more_gaps, summary.missing, summary.refused_requests) = (0, 0, 0);
     }
     let requests = found.keys().map(|place| &place.id).collect::<BTreeSet<_>>().len();
     let mut answer = Answer::new(&question, &summary, ended, &count(requests as u64, "request", "requests"));
+    answer.warnings.splice(0..0, without);
     if left_out > 0 {
         let further = count(left_out, "further one is", "further ones are");
         answer.warnings.insert(
@@ -86,6 +88,18 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
     join_for_programs(&mut answer, session);
     answer.show(session)
+}
+
+/// Which devices have no entry of a request that others have.
+fn without(found: &BTreeMap<Place, Halves>, summary: &Summary) -> Vec<String> {
+    let of_devices: BTreeSet<(&str, &str)> =
+        found.keys().map(|place| (place.id.as_str(), place.device.as_str())).collect();
+    let ids: BTreeSet<&str> = of_devices.iter().map(|(id, _)| *id).collect();
+    let all = ids.iter().flat_map(|id| summary.devices.iter().map(move |device| (*id, device.as_str())));
+    all.filter(|pair| !of_devices.contains(pair))
+        .take(SHOWN_MAX)
+        .map(|(id, device)| printable(&format!("Device {device} has no entry of request {id}.")))
+        .collect()
 }
 
 /// The id as logs have it.

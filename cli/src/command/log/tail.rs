@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use onrecord_trail::files_of_log;
 use onrecord_value::Time;
 
-/// A longer line is skipped and counted.
-const LINE_MAX: usize = 64 * 1024 * 1024;
+/// A line that is not shorter is skipped and counted: a query does not read it.
+const LINE_MAX: usize = 16 * 1024 * 1024;
 /// So much is read of a file at once.
 const READ_MAX: u64 = 4 * 1024 * 1024;
 /// At most this many files that had the name before are read on: their writer may not have noticed yet.
@@ -171,7 +171,7 @@ impl Growing {
         let mut magic = Vec::new();
         (&growing.file).take(4).read_to_end(&mut magic)?;
         if COMPRESSED.iter().any(|compressed| magic.starts_with(compressed)) {
-            return Err(io::Error::other("it is compressed"));
+            return Err(io::Error::other("it is compressed. `log search` reads it"));
         }
         growing.begin_again()?;
         Ok(growing)
@@ -216,12 +216,16 @@ impl Growing {
                 continue;
             }
             whole.extend_from_slice(line);
-            lines.push(whole);
+            if whole.len() < LINE_MAX {
+                lines.push(whole);
+            } else {
+                *too_long += 1;
+            }
         }
         if !self.skipping {
             self.begun.extend_from_slice(rest);
         }
-        if self.begun.len() > LINE_MAX {
+        if self.begun.len() >= LINE_MAX {
             self.begun = Vec::new();
             self.skipping = true;
             *too_long += 1;
@@ -303,7 +307,11 @@ mod tests {
         let mut tail = Tail::open(&path, Some(Time::from_unix(200, 0))).unwrap();
         assert_eq!(read(&mut tail).0, ["second", "third", "last"]);
         assert_eq!(tail.unread.len(), 1, "{:?}", tail.unread);
-        assert!(tail.unread[0].ends_with("audit.log-20261101.gz: it is compressed"), "{:?}", tail.unread);
+        assert!(
+            tail.unread[0].ends_with("audit.log-20261101.gz: it is compressed. `log search` reads it"),
+            "{:?}",
+            tail.unread
+        );
         let mut tail = Tail::open(&path, None).unwrap();
         assert_eq!(read(&mut tail).0, Vec::<String>::new());
     }

@@ -1,7 +1,7 @@
 //! Joins the entries of logs that grow to requests with answers.
 //! Never in it: reading a file, and which requests are shown.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use onrecord_trail::query::entry_object;
@@ -15,23 +15,36 @@ use crate::command::log::answer::count;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// At most this many requests wait for their answers.
 const WAITING_MAX: usize = 100_000;
-/// At most this many entries of several files are remembered, so that a request is shown once.
-const SHOWN_MAX: usize = 100_000;
+/// They may have so many bytes, all together.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A request as one device has it: each hashes with its own salt, so that a filter may take only the copy of one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Copy {
+    id: String,
+    device: Device,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Device {
+    Id(String),
+    /// A device without numbers is known by its file: its place among those that are followed.
+    File(usize),
+}
 
 /// Joins entries to requests with answers. What is ready is a text of lines: a request and its answer behind each other.
 #[derive(Default)]
 pub(super) struct Joiner {
-    waiting: HashMap<String, Vec<u8>>,
-    since: VecDeque<(Instant, String)>,
+    waiting: HashMap<Copy, Vec<u8>>,
+    /// The bytes of all that wait.
+    bytes: usize,
+    since: VecDeque<(Instant, Copy)>,
     parts: Parts,
     ready: Vec<u8>,
-    shown: HashSet<String>,
-    shown_order: VecDeque<String>,
     /// From when on what happened to the log is said.
     since_time: Option<Time>,
     /// The earliest entry that was read.
     pub(super) first: Option<Time>,
-    pub(super) not_entries: u64,
     pub(super) warnings: Vec<String>,
 }
 
@@ -41,9 +54,13 @@ impl Joiner {
         Self { since_time: since, ..Self::default() }
     }
 
-    pub(super) fn take(&mut self, line: Vec<u8>, now: Instant) {
+    /// Takes a line of a file, which is given by its place among those that are followed.
+    pub(super) fn take(&mut self, line: Vec<u8>, file: usize, now: Instant) {
         let Some(entry) = entry_object(&line) else {
-            self.not_entries += u64::from(!line.iter().all(u8::is_ascii_whitespace));
+            // The query says what it is.
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                self.push(&line);
+            }
             return;
         };
         let time = entry.str("time").and_then(|time| Time::parse(time).ok());
@@ -60,43 +77,46 @@ impl Joiner {
         } else {
             line
         };
-        let id = entry.object("request").and_then(|request| request.str("id")).unwrap_or_default().to_owned();
-        if self.shown.contains(&id) {
-            return;
-        }
+        let text = |object, key| entry.object(object).and_then(|object| object.str(key)).unwrap_or_default();
+        // A device whose salt is a new one is still the device.
+        let device = [text("record", "device"), text("record", "salt")].into_iter().find(|id| !id.is_empty());
+        let device = device.map_or(Device::File(file), |id| Device::Id(id.to_owned()));
+        let copy = Copy { id: text("request", "id").to_owned(), device };
         if entry.str("type") == Some("response") {
-            if let Some(request) = self.waiting.remove(&id) {
+            if let Some(request) = self.remove(&copy) {
                 self.push(&request);
             }
             self.push(&line);
-            self.remember(id);
-        } else if !self.waiting.contains_key(&id) {
-            if self.waiting.len() >= WAITING_MAX {
-                self.give_up_first();
-            }
-            // Those at the front that were answered need not wait for their time.
-            while self.since.front().is_some_and(|(_, id)| !self.waiting.contains_key(id)) {
-                self.since.pop_front();
-            }
-            self.since.push_back((now, id.clone()));
-            self.waiting.insert(id, line);
+        } else if copy.id.is_empty() {
+            // No answer can be known as its own.
+            self.push(&line);
+        } else if !self.waiting.contains_key(&copy) {
+            self.wait(copy, line, now);
         }
+    }
+
+    fn wait(&mut self, copy: Copy, line: Vec<u8>, now: Instant) {
+        self.bytes += line.len();
+        // Those at the front that were answered need not wait for their time.
+        while self.since.front().is_some_and(|(_, copy)| !self.waiting.contains_key(copy)) {
+            self.since.pop_front();
+        }
+        self.since.push_back((now, copy.clone()));
+        self.waiting.insert(copy, line);
+        while self.waiting.len() > WAITING_MAX || self.bytes > WAITING_BYTES_MAX {
+            self.give_up_first();
+        }
+    }
+
+    fn remove(&mut self, copy: &Copy) -> Option<Vec<u8>> {
+        let line = self.waiting.remove(copy)?;
+        self.bytes -= line.len();
+        Some(line)
     }
 
     fn push(&mut self, line: &[u8]) {
         self.ready.extend_from_slice(line);
         self.ready.push(b'\n');
-    }
-
-    /// Of several devices each has the request; it is shown once.
-    fn remember(&mut self, id: String) {
-        self.shown.insert(id.clone());
-        self.shown_order.push_back(id);
-        if self.shown_order.len() > SHOWN_MAX
-            && let Some(oldest) = self.shown_order.pop_front()
-        {
-            self.shown.remove(&oldest);
-        }
     }
 
     /// Requests that have waited too long are ready without an answer, and parts without the others: the query counts these, and
@@ -111,8 +131,8 @@ impl Joiner {
     }
 
     fn give_up_first(&mut self) {
-        if let Some((_, id)) = self.since.pop_front()
-            && let Some(line) = self.waiting.remove(&id)
+        if let Some((_, copy)) = self.since.pop_front()
+            && let Some(line) = self.remove(&copy)
         {
             self.push(&line);
         }
@@ -145,4 +165,25 @@ fn about_the_log(entry: &Object) -> Option<AboutTheLog> {
         return Some(AboutTheLog { warning: Some(format!("{requests} no entries of their own.")) });
     }
     entry.contains("checkpoint").then_some(AboutTheLog { warning: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_requests_are_given_up_when_those_that_wait_have_too_many_bytes() {
+        let (mut joiner, now) = (Joiner::new(None), Instant::now());
+        let size = WAITING_BYTES_MAX / 4;
+        for id in ["1", "2", "3", "4"] {
+            let copy = Copy { id: id.to_owned(), device: Device::File(0) };
+            joiner.wait(copy, vec![id.as_bytes()[0]; size], now);
+        }
+        assert_eq!(joiner.take_ready(), b"");
+        joiner.wait(Copy { id: "5".to_owned(), device: Device::File(0) }, vec![b'5'], now);
+        let ready = joiner.take_ready();
+        assert_eq!((ready.len(), ready.first(), joiner.waiting.len()), (size + 1, Some(&b'1'), 4));
+        joiner.give_up(now + PATIENCE);
+        assert_eq!((joiner.bytes, joiner.waiting.len(), joiner.since.len()), (0, 0, 0));
+    }
 }
