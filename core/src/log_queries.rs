@@ -75,6 +75,11 @@ impl Sources {
         self.salts.iter().filter_map(readable).collect()
     }
 
+    /// Whether all lines that are read are known to be hashed.
+    fn are_all_hashed(&self) -> bool {
+        self.salts.values().all(Option::is_some)
+    }
+
     /// Whether the lines of the salt of a row are known to be hashed.
     fn are_hashed(&self, row: &Row) -> bool {
         let salt = row.value(&["record", "salt"]);
@@ -193,13 +198,15 @@ impl<'q> Rows<'q> {
 }
 
 impl Sink for Rows<'_> {
+    /// A raw row is not even counted: the count would answer questions about texts in the clear. Nor may it take the place of the
+    /// same request on a device that hashes.
+    fn takes(&mut self, row: &Row) -> bool {
+        self.query.sources.are_hashed(row) || !answer::looks_raw(row)
+    }
+
     fn row(&mut self, row: &Row) -> ControlFlow<()> {
         if Instant::now() >= self.ends {
             return self.end(Bound::Time);
-        }
-        // Not even counted: the count would answer questions about texts in the clear.
-        if !self.query.sources.are_hashed(row) && answer::looks_raw(row) {
-            return ControlFlow::Continue(());
         }
         if !self.query.query.own_questions && row.is_own_question() {
             self.own_questions_left_out += 1;

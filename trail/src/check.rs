@@ -308,7 +308,7 @@ impl<'o> Checker<'o> {
                 .into_iter()
                 .map(|(salt, device)| DeviceReport {
                     salt,
-                    incomplete_parts: salt.map_or(0, |salt| parts.incomplete(salt)),
+                    incomplete_parts: salt.map_or(0, |salt| parts.incomplete_of(salt)),
                     ..device.report(&names, &known, examples)
                 })
                 .collect(),

@@ -1,7 +1,7 @@
 //! Entries in pieces: joined in their order, and counted as one entry if the SHA-256 of the whole is right.
 //! Never in it: what is in them. The text of a piece is kept only for a reader of the whole line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use onrecord_entry::gap::Record;
 use onrecord_entry::{Boot, SaltId};
@@ -11,6 +11,8 @@ use crate::fast_scan::Part;
 
 /// Entries of which pieces are missing, at most.
 const PENDING_MAX: usize = 10_000;
+/// Entries that are known as given up, at most; further ones are only counted.
+const GIVEN_UP_MAX: usize = 100_000;
 
 /// An entry: the device, the boot and the number.
 pub(crate) type Key = (SaltId, Boot, u64);
@@ -21,8 +23,10 @@ pub(crate) struct Parts {
     kept: usize,
     kept_max: usize,
     keeps_text: bool,
-    /// Entries of each device that were given up because there were too many, or too long ones.
-    given_up: HashMap<SaltId, u64>,
+    /// Entries that were given up because there were too many, or too long ones. Further pieces do not begin them again.
+    given_up: HashSet<Key>,
+    /// How many further ones of each device were given up.
+    more_given_up: HashMap<SaltId, u64>,
 }
 
 struct Pending {
@@ -50,7 +54,14 @@ pub(crate) enum Assembly {
 impl Parts {
     /// Pieces are hashed and dropped. Those that wait for earlier ones may have so many bytes: devices send them in their order.
     pub(crate) fn hashed(kept_max: usize) -> Self {
-        Self { pending: HashMap::new(), kept: 0, kept_max, keeps_text: false, given_up: HashMap::new() }
+        Self {
+            pending: HashMap::new(),
+            kept: 0,
+            kept_max,
+            keeps_text: false,
+            given_up: HashSet::new(),
+            more_given_up: HashMap::new(),
+        }
     }
 
     /// Pieces are kept until the entry is whole, so many bytes of all entries together.
@@ -60,6 +71,12 @@ impl Parts {
 
     pub(crate) fn add(&mut self, record: Record, part: Part) -> Assembly {
         let key = (record.device_id(), record.boot, record.seq);
+        // The first piece may be that of a whole copy in another file.
+        if part.number == 1 {
+            self.given_up.remove(&key);
+        } else if self.given_up.contains(&key) {
+            return Assembly::Incomplete;
+        }
         let pending = self.pending.entry(key).or_insert_with(|| Pending::new(&part));
         let before = pending.kept;
         pending.add(part, self.keeps_text);
@@ -70,28 +87,36 @@ impl Parts {
             return if whole.has_right_digest() { Assembly::Complete(whole.text) } else { Assembly::Corrupt };
         }
         if self.kept > self.kept_max || self.pending.len() > PENDING_MAX {
-            for (salt, ..) in self.pending.drain().map(|(key, _)| key) {
-                *self.given_up.entry(salt).or_default() += 1;
-            }
-            self.kept = 0;
+            self.give_up();
         }
         Assembly::Incomplete
     }
 
-    /// How many entries of a salt have pieces missing.
-    pub(crate) fn incomplete(&self, salt: SaltId) -> u64 {
-        let pending = self.pending.keys().filter(|(of, ..)| *of == salt).count() as u64;
-        pending + self.given_up.get(&salt).copied().unwrap_or(0)
+    fn give_up(&mut self) {
+        self.kept = 0;
+        for key in self.pending.drain().map(|(key, _)| key) {
+            if self.given_up.len() < GIVEN_UP_MAX {
+                self.given_up.insert(key);
+            } else {
+                *self.more_given_up.entry(key.0).or_default() += 1;
+            }
+        }
     }
 
-    /// The entries that have pieces missing.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Key> {
-        self.pending.keys().copied()
+    /// How many entries of a salt have pieces missing.
+    pub(crate) fn incomplete_of(&self, salt: SaltId) -> u64 {
+        let known = self.incomplete().filter(|(of, ..)| *of == salt).count() as u64;
+        known + self.more_given_up.get(&salt).copied().unwrap_or(0)
+    }
+
+    /// The entries that have pieces missing, or were given up.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = Key> {
+        self.pending.keys().chain(&self.given_up).copied()
     }
 
     /// How many further ones were given up.
-    pub(crate) fn given_up(&self) -> u64 {
-        self.given_up.values().sum()
+    pub(crate) fn more_given_up(&self) -> u64 {
+        self.more_given_up.values().sum()
     }
 }
 
@@ -166,10 +191,10 @@ mod tests {
             for &at in before {
                 assert_eq!(all.add(RECORD, pieces[at].clone()), Assembly::Incomplete, "{order:?}");
             }
-            assert_eq!(all.incomplete(RECORD.salt), 1);
+            assert_eq!(all.incomplete_of(RECORD.salt), 1);
             let whole = Assembly::Complete("the whole line".to_owned());
             assert_eq!(all.add(RECORD, pieces[*last].clone()), whole, "{order:?}");
-            assert_eq!((all.incomplete(RECORD.salt), all.kept), (0, 0));
+            assert_eq!((all.incomplete_of(RECORD.salt), all.kept), (0, 0));
         }
     }
 
@@ -188,10 +213,20 @@ mod tests {
         for piece in [&pieces[2], &pieces[3]] {
             assert_eq!(all.add(RECORD, piece.clone()), Assembly::Incomplete);
         }
-        assert_eq!((all.given_up(), all.kept), (0, 7));
+        assert_eq!((all.given_up.len(), all.kept), (0, 7));
         all.add(RECORD, pieces[0].clone());
-        assert_eq!((all.given_up(), all.kept, all.incomplete(RECORD.salt)), (1, 0, 1));
-        assert_eq!(all.pending().count(), 0);
+        assert_eq!((all.given_up.len(), all.kept, all.incomplete_of(RECORD.salt)), (1, 0, 1));
+        // A further piece does not begin it again; the first one does.
+        all.add(RECORD, pieces[1].clone());
+        assert_eq!((all.pending.len(), all.incomplete_of(RECORD.salt)), (0, 1));
+        let mut all = Parts { kept_max: 100, ..all };
+        for piece in &pieces[..3] {
+            assert_eq!(all.add(RECORD, piece.clone()), Assembly::Incomplete);
+            assert_eq!(all.incomplete_of(RECORD.salt), 1);
+        }
+        let whole = Assembly::Complete("the whole line".to_owned());
+        assert_eq!(all.add(RECORD, pieces[3].clone()), whole);
+        assert_eq!(all.incomplete_of(RECORD.salt), 0);
         // Hashing alone keeps nothing of pieces in their order.
         let mut all = Parts::hashed(0);
         for piece in &pieces[..3] {

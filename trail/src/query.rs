@@ -97,7 +97,14 @@ impl Query {
 
 /// Takes the rows.
 pub trait Sink {
-    /// Takes a row. Rows come in the order of their answers in a log; rows without answer come late.
+    /// Whether a row that the filter asks for is taken. One that is not counts nowhere, and another device's copy of the same request
+    /// may come in its place. It is asked once of each copy, before [`Sink::row`].
+    fn takes(&mut self, row: &Row) -> bool {
+        let _: &Row = row;
+        true
+    }
+
+    /// Is given a row. Rows come in the order of their answers in a log; rows without answer come late.
     fn row(&mut self, row: &Row) -> ControlFlow<()>;
 
     /// Is told how far the reading has come, several times a second. `Break` ends it; the rows until then are a partial answer.

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use onrecord_audit::entry::FormatOptions;
 use onrecord_audit::entry::format::{Format, Limits};
+use onrecord_audit::entry::oversize::{Oversize, OversizeError, send_within};
 use onrecord_audit::entry::request::{Data, Request};
 use onrecord_audit::entry::salt_export::{ExportedSalt, SaltExport};
-use onrecord_audit::entry::value::{Object, Time, json, object};
+use onrecord_audit::entry::value::{Object, Time, Value, json, object};
 use onrecord_audit::entry::{Boot, Entry, Formatter, Operation, Salt, Stamp};
 use onrecord_seal::OsEntropy;
 use onrecord_seal::age;
@@ -174,6 +175,38 @@ fn a_text_is_found_on_the_second_of_two_devices_and_behind_a_torn_entry() {
 }
 
 #[test]
+fn a_text_that_one_device_left_out_is_found_on_another_one() {
+    let mut logs = Logs::new();
+    let data = object! { "data" => vec![TEXT; 200].into_iter().collect::<Value>() };
+    let over_limit =
+        FormatOptions { limits: Limits { nodes: 1, ..Default::default() }, ..FormatOptions::default() };
+    let digest = logs.line(SALTS[0], over_limit, &data);
+    // Of the same entry.
+    logs.seq -= 1;
+    let whole = logs.line(SALTS[1], FormatOptions::default(), &data);
+    logs.seq -= 1;
+    let long = logs.line(SALTS[0], FormatOptions::default(), &data);
+    let mut elided = Vec::new();
+    let sent = send_within(&long, 4096, Oversize::Elide, |line| -> Result<(), OversizeError> {
+        elided.extend_from_slice(line);
+        Ok(())
+    });
+    sent.unwrap();
+    let b = logs.write("b.log", &whole);
+    for (copy, kind) in [(digest, "data_as_digest"), (elided, "shortened_entries")] {
+        let a = logs.write("a.log", &copy);
+        let outcome = logs.find(TEXT, &["-format=json", "-", &a]);
+        assert_eq!(outcome.code, 2, "{}{}", outcome.stdout, outcome.stderr);
+        assert!(outcome.stdout.contains(kind), "{}", outcome.stdout);
+        for files in [[&a, &b], [&b, &a]] {
+            let outcome = logs.find(TEXT, &["-format=jsonl", "-", files[0], files[1]]);
+            assert_eq!(outcome.code, 1, "{kind}: {}{}", outcome.stdout, outcome.stderr);
+            assert_eq!(rows(&outcome).len(), 1);
+        }
+    }
+}
+
+#[test]
 fn other_forms_of_a_text_are_found_unless_it_is_meant_exactly() {
     let mut logs = Logs::new();
     let lines = [
@@ -232,7 +265,7 @@ fn numbers_and_digests_are_said() {
     let line = logs.line(SALTS[0], options, &object! { "a" => "4711", "b" => "x" });
     let log = logs.write("a.log", &line);
     let outcome = logs.find("4711", &["-", &log]);
-    assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.code, 2, "{}{}", outcome.stdout, outcome.stderr);
     for said in ["As such it is never hashed", "1 request has only a digest of the data", "The text is short"]
     {
         assert!(outcome.stdout.contains(said), "{said}: {}", outcome.stdout);

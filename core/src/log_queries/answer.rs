@@ -87,9 +87,12 @@ pub(super) fn object(
     let reasons: Object = skipped.iter().map(|(path, why)| (path.as_str(), *why)).collect();
     let covered =
         summary.covered.map(|(from, to)| object! { "from" => from.to_string(), "to" => to.to_string() });
+    // Lines in the clear are counted among them, so the number would answer questions about these.
+    let undecided = rows.query.sources.are_all_hashed().then_some(summary.undecided);
     let is_whole = rows.bound.is_none()
+        && undecided == Some(0)
         && summary.damaged.is_empty()
-        && summary.too_long + summary.incomplete_parts == 0
+        && summary.too_long + summary.torn + summary.incomplete_parts == 0
         && summary.doubles_missed == 0
         && !summary.join_is_partial;
     object! {
@@ -113,7 +116,7 @@ pub(super) fn object(
         "skipped" => reasons,
         "torn" => summary.torn,
         "unanswered" => rows.unanswered,
-        "undecided" => summary.undecided,
+        "undecided" => undecided,
     }
 }
 

@@ -173,11 +173,63 @@ async fn of_a_salt_with_lines_of_both_kinds_the_raw_ones_are_not_answered() {
     }
     let guess = answer(&world, json!({"filter": "request.data.input=s3cret"})).await;
     assert_eq!((&guess["rows"], &guess["own_questions_left_out"]), (&json!([]), &json!(0)));
+    // The number would answer questions about texts in the clear, so it is not said, and nothing rests on it.
+    assert_eq!((&guess["undecided"], &guess["complete"]), (&Value::Null, &json!(false)));
     let found =
         answer(&world, json!({"filter": "path~cubbyhole/*", "fields": ["path", "request.data.password"]}))
             .await;
     assert_eq!(paths(&found), ["cubbyhole/hashed", "cubbyhole/hashed-again"]);
     assert!(fs::read_to_string(&file).unwrap().contains("s3cret") && !found.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_raw_line_of_a_salt_with_lines_of_both_kinds_leaves_its_place_to_another_device() {
+    let folder = TempDir::new().unwrap();
+    let (file, other) = (folder.path().join("audit.log"), folder.path().join("other.log"));
+    let world = TestServer::new().await;
+    world.core.reload(declared(&file, false)).await.unwrap();
+    write(&world, "hashed").await;
+    world.core.reload(declared(&file, true)).await.unwrap();
+    // Its file is read after the other one.
+    enable(&world, "other", &other, false).await;
+    write(&world, "raw").await;
+    // A device that is raw now is not read at all.
+    world.core.reload(declared(&file, false)).await.unwrap();
+    assert!(fs::read_to_string(&file).unwrap().contains("s3cret"));
+    // The second one is true of lines in the clear, too: that a row is missing would tell that.
+    for filter in ["path~cubbyhole/*", "path~cubbyhole/* and (request.data.password=s3cret or op=create)"] {
+        let found =
+            answer(&world, json!({"filter": filter, "fields": ["path", "request.data.password"]})).await;
+        assert_eq!(paths(&found), ["cubbyhole/hashed", "cubbyhole/raw"], "{filter}");
+        assert!(!found.to_string().contains("s3cret"), "{filter}");
+    }
+    let guess = answer(&world, json!({"filter": "request.data.password=s3cret"})).await;
+    assert_eq!(guess["rows"], json!([]));
+}
+
+#[tokio::test]
+async fn an_answer_with_a_torn_or_undecided_entry_is_not_complete() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("audit.log");
+    let world = TestServer::new().await;
+    enable(&world, "file", &file, false).await;
+    write(&world, "x").await;
+    let filter = json!({"filter": "path~cubbyhole/* and request.data.password=x"});
+    let found = answer(&world, filter.clone()).await;
+    assert_eq!((&found["undecided"], &found["complete"]), (&json!(0), &json!(true)));
+    let text = fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.contains("cubbyhole/x")).unwrap();
+    let torn = format!("{}\n{line}\n", &line[..line.len() / 2]);
+    let rotated = folder.path().join("audit.log.1");
+    fs::write(&rotated, torn).unwrap();
+    let found = answer(&world, filter).await;
+    assert_eq!((&found["torn"], &found["complete"]), (&json!(1), &json!(false)));
+    fs::remove_file(rotated).unwrap();
+    // Its data is replaced by a digest.
+    let many: Vec<u32> = (0..200_000).collect();
+    world.root("POST", "cubbyhole/many", Some(json!({"password": "s3cret", "many": many}))).await;
+    let found = answer(&world, json!({"filter": "path=cubbyhole/many and request.data.password=x"})).await;
+    assert_eq!((&found["undecided"], &found["complete"]), (&json!(1), &json!(false)), "{found}");
 }
 
 #[tokio::test]

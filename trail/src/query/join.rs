@@ -34,6 +34,9 @@ const ALONE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// The bytes of pieces of entries.
 const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Further copies of an entry, of other devices, are left out.
+const COPIES_MAX: usize = 8;
+
 /// An answer whose request was not read yet.
 struct Alone {
     device: Option<SaltId>,
@@ -49,7 +52,8 @@ pub(super) struct Joiner<'q> {
     paths: Vec<&'q str>,
     summary: Summary,
     asked: Waiting<Asked>,
-    alone: Waiting<Alone>,
+    /// The copies of an answer.
+    alone: Waiting<Vec<Alone>>,
     seen: Seen,
     /// Answers whose rows were delivered: another device's copy of one is not a row again.
     delivered: Seen,
@@ -192,10 +196,15 @@ impl<'q> Joiner<'q> {
         let copy = RequestCopy::new(record, at(number), has_text, line);
         let mut answered = false;
         if let Some(alone) = self.alone.remove(&id) {
-            if let Some(row) = alone.row.filter(|_| has_text || alone.has_text) {
-                self.join(row, &id, copy.share(), sink)?;
+            let is_of_device = alone.iter().any(|alone| alone.device == device);
+            for alone in alone {
+                if let Some(row) = alone.row.filter(|_| has_text || alone.has_text)
+                    && self.join(row, &id, copy.share(), sink)?
+                {
+                    break;
+                }
             }
-            if alone.device == device {
+            if is_of_device {
                 return ControlFlow::Continue(());
             }
             answered = true;
@@ -236,7 +245,7 @@ impl<'q> Joiner<'q> {
             row.at.response = Some(at(number));
         }
         match (row, asked) {
-            (Some(row), Some(asked)) => self.join(row, &id, asked, sink),
+            (Some(row), Some(asked)) => self.join(row, &id, asked, sink).map_continue(|_| ()),
             (None, Some(_)) => ControlFlow::Continue(()),
             (row, None) => {
                 self.wait_for_request(id, is_new, Alone { device, row, has_text });
@@ -255,37 +264,44 @@ impl<'q> Joiner<'q> {
         Some(copy)
     }
 
-    /// Keeps an answer until its request is read. Of several devices' copies, the one that is asked for.
+    /// Keeps an answer until its request is read. Of several devices' copies, those that are asked for.
     fn wait_for_request(&mut self, id: Id, is_new: bool, alone: Alone) {
         let worth = |alone: &Alone| (alone.row.is_some(), alone.has_text);
-        let waiting = self.alone.remove(&id);
-        let keeps =
-            waiting.as_ref().map_or(!is_new && alone.row.is_none(), |old| worth(old) >= worth(&alone));
-        let best = if keeps { waiting } else { Some(alone) };
-        let Some(mut best) = best else { return };
-        // A clone does not keep its chunk.
-        best.row = best.row.map(|row| Box::new(Row::clone(&row)));
-        let bytes = best.row.as_ref().map_or(0, |row| row.memory());
-        self.alone.insert(id, best, bytes);
+        let mut copies = self.alone.remove(&id).unwrap_or_default();
+        let is_double = |old: &Alone| old.device == alone.device && worth(old) >= worth(&alone);
+        let leaves_out = match alone.row {
+            None => !is_new || !copies.is_empty(),
+            Some(_) => copies.len() >= COPIES_MAX || copies.iter().any(is_double),
+        };
+        if !leaves_out {
+            // A clone does not keep its chunk.
+            let row = alone.row.map(|row| Box::new(Row::clone(&row)));
+            copies.push(Alone { row, ..alone });
+        }
+        if !copies.is_empty() {
+            let bytes = copies.iter().filter_map(|copy| copy.row.as_ref()).map(|row| row.memory()).sum();
+            self.alone.insert(id, copies, bytes);
+        }
     }
 
-    /// Adds the request to the row of its answer, and delivers that.
+    /// Adds the request to the row of its answer, and delivers that. Whether it is taken.
     fn join(
         &mut self,
         mut row: Box<Row>,
         id: &Id,
         asked: RequestCopy,
         sink: &mut dyn Sink,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<(), bool> {
         row.time = asked.time().map_or(row.time, |time| time.min(row.time));
-        if self.has_texts() && self.is_asked_for(&row) {
-            self.delivered.insert(EntryType::Request, id, asked.record.as_ref());
-        }
         row.at.request = Some(asked.at);
         if self.query.keep_lines {
             row.request_line = asked.line;
         }
-        self.deliver(&row, sink)
+        let is_taken = self.deliver(&row, sink)?;
+        if is_taken && self.has_texts() {
+            self.delivered.insert(EntryType::Request, id, asked.record.as_ref());
+        }
+        ControlFlow::Continue(is_taken)
     }
 
     fn has_texts(&self) -> bool {
@@ -297,10 +313,10 @@ impl<'q> Joiner<'q> {
         self.query.covers(row.time) && (!self.reader.asks_time || self.query.filter.matches(row))
     }
 
-    /// Delivers a row, if it is asked for.
-    fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<()> {
-        if !self.is_asked_for(row) {
-            return ControlFlow::Continue(());
+    /// Delivers a row, if it is asked for and the sink takes it: whether that is so.
+    fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
+        if !self.is_asked_for(row) || !sink.takes(row) {
+            return ControlFlow::Continue(false);
         }
         if row.answered {
             let (id, record) = key(row);
@@ -309,7 +325,7 @@ impl<'q> Joiner<'q> {
         let summary = &mut self.summary;
         if !self.query.own_questions && row.is_own_question() {
             summary.own_questions_left_out += 1;
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(true);
         }
         summary.rows += 1;
         summary.unanswered += u64::from(!row.answered);
@@ -319,7 +335,7 @@ impl<'q> Joiner<'q> {
             let path = row.text(Field::Path).unwrap_or_default();
             summary.other_spellings += u64::from(!self.paths.contains(&path.as_ref()));
         }
-        sink.row(row)
+        sink.row(row).map_continue(|()| true)
     }
 
     /// Lets go of the chunk, and of what waits too long.
@@ -334,28 +350,38 @@ impl<'q> Joiner<'q> {
     }
 
     /// Delivers rows that have one half only.
-    fn alone_rows(&mut self, asked: Vec<Asked>, alone: Vec<Alone>, sink: &mut dyn Sink) -> ControlFlow<()> {
-        for row in alone.into_iter().filter(|alone| alone.has_text).filter_map(|alone| alone.row) {
-            self.deliver(&row, sink)?;
+    fn alone_rows(
+        &mut self,
+        asked: Vec<Asked>,
+        alone: Vec<Vec<Alone>>,
+        sink: &mut dyn Sink,
+    ) -> ControlFlow<()> {
+        for copies in alone {
+            for row in copies.into_iter().filter(|alone| alone.has_text).filter_map(|alone| alone.row) {
+                if self.deliver(&row, sink)? {
+                    break;
+                }
+            }
         }
         for asked in asked {
             let answered = asked.answered;
-            let Judged { row, undecided } = asked.into_judged();
-            self.summary.undecided += u64::from(undecided);
-            match row {
-                Some(row) if answered => self.request_alone(row, sink)?,
-                Some(row) => self.deliver(&row, sink)?,
-                None => {}
+            self.summary.undecided += u64::from(asked.is_undecided());
+            for row in asked.into_rows() {
+                let is_taken =
+                    if answered { self.request_alone(row, sink)? } else { self.deliver(&row, sink)? };
+                if is_taken {
+                    break;
+                }
             }
         }
         ControlFlow::Continue(())
     }
 
     /// A request entry of a device that lacks the answer, which another one has: only its texts may differ from the other one's.
-    fn request_alone(&mut self, mut row: Box<Row>, sink: &mut dyn Sink) -> ControlFlow<()> {
+    fn request_alone(&mut self, mut row: Box<Row>, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
         let (id, record) = key(&row);
         if !self.has_texts() || self.delivered.has(EntryType::Request, &id, record.as_ref()) {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(false);
         }
         row.answered = true;
         self.deliver(&row, sink)

@@ -48,7 +48,8 @@ pub struct Summary {
     pub undecided: u64,
     /// Entries that the device sent in pieces, and that were put together.
     pub split: u64,
-    /// Entries in pieces of which pieces are missing, wrong, or too long to be put together.
+    /// Entries in pieces of which pieces are missing, wrong, or too long to be put together. Those whose pieces may be in what was
+    /// not read are not among them.
     pub incomplete_parts: u64,
     /// Entries that stand for requests refused without entries of their own,
     pub refused_entries: u64,
@@ -59,7 +60,7 @@ pub struct Summary {
     /// Kept checkpoints of other devices' trees.
     pub checkpoints: u64,
     /// Entries whose number is missing between the first and the last of their start on every device, and that no gap
-    /// declares.
+    /// declares. Of logs that were not read to their ends it is not known: then 0.
     pub missing: u64,
     /// Sources that could be read only in part, or not at all.
     pub damaged: Vec<DamagedSource>,

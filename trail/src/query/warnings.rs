@@ -168,9 +168,16 @@ fn not_covered(
 ) {
     let mut say = |kind, text| list.push(Warning::new(kind, text, None));
     let Some((from, to)) = summary.covered else {
-        return say("empty", "The logs have no entry.".to_owned());
+        if !summary.interrupted {
+            say("empty", "The logs have no entry.".to_owned());
+        }
+        return;
     };
     let show = |time| zone.show(time, 0);
+    // The rest of this is not known of logs that were not read to their ends.
+    if summary.interrupted {
+        return;
+    }
     if let Some(since) = since.filter(|since| *since < from) {
         let (from, since) = (show(from), show(since));
         say(
@@ -182,7 +189,7 @@ fn not_covered(
         let text = format!("Not covered: the logs end at {}, before {}.", show(to), show(since));
         say("not_covered", text);
     }
-    if let Some(until) = until.filter(|until| *until > to && !summary.interrupted) {
+    if let Some(until) = until.filter(|until| *until > to) {
         let (to, until) = (show(to), show(until));
         say(
             "not_covered",

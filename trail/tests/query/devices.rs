@@ -1,10 +1,13 @@
 //! Logs of several devices of one server: each has its own hashes of the same entries, and a request is one row.
 //! Never in it: logs of one device.
 
+use std::ops::ControlFlow;
+
 use onrecord_entry::gap::{Gap, Ranges};
 use onrecord_entry::text::Template;
 use onrecord_entry::{Entry, SeqRange};
-use onrecord_trail::query::{Field, Filter, Query, Row, Summary};
+use onrecord_trail::Input;
+use onrecord_trail::query::{Field, Filter, Query, Row, Sink, Summary, run};
 use onrecord_value::object;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -186,5 +189,51 @@ proptest! {
         let has = |id: u32, half: usize| kept.iter().any(|kept| !kept.lost[id as usize * 2 - 2 + half]);
         let lacks = |half, other| (1..=REQUESTS).filter(|id| !has(*id, half) && has(*id, other)).count() as u64;
         prop_assert_eq!((summary.answers_alone, summary.unanswered), (lacks(0, 1), lacks(1, 0)));
+    }
+}
+
+/// A sink that takes the rows of one device alone.
+struct OnlyOf(String, Vec<Row>);
+
+impl Sink for OnlyOf {
+    fn takes(&mut self, row: &Row) -> bool {
+        row.text(Field::Device).as_deref() == Some(&self.0)
+    }
+
+    fn row(&mut self, row: &Row) -> ControlFlow<()> {
+        self.1.push(row.clone());
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn a_row_that_the_sink_does_not_take_leaves_its_place_to_the_copy_of_another_device() {
+    let devices = [Device::new("a"), Device::new("b")];
+    let asked = with_user(1, "ann");
+    let half =
+        |is_answer| devices.each_ref().map(|device| device.half(&asked, is_answer, 2 + u64::from(is_answer)));
+    let ([a, b], [answer_a, answer_b]) = (half(false), half(true));
+    let (rows_of_b, _) = rows_of(&b, &query(""));
+    let device = rows_of_b[0].text(Field::Device).unwrap().into_owned();
+    let orders: [&[&Vec<u8>]; 5] = [
+        &[&a, &answer_a, &b, &answer_b],
+        &[&a, &b, &answer_a, &answer_b],
+        &[&answer_a, &answer_b, &a, &b],
+        &[&answer_a, &answer_b],
+        &[&a, &b],
+    ];
+    let hashes = devices.each_ref().map(|device| hash(device, "ann"));
+    for (at, lines) in orders.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = write(
+            dir.path(),
+            "audit.log",
+            &lines.iter().flat_map(|line| line.iter().copied()).collect::<Vec<u8>>(),
+        );
+        for query in [query(""), containing(&hashes)] {
+            let mut sink = OnlyOf(device.clone(), Vec::new());
+            let summary = run(vec![Input::file(&log)], &query, &mut sink);
+            assert_eq!((sink.1.len(), summary.rows), (1, 1), "order {at}");
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! Logs that someone wrote to mislead or to exhaust a reader: each is read to its end, within bounds, and said.
 //! Never in it: logs that a server writes.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 
-use onrecord_trail::query::{Field, Query, Row, Sink, Summary, run};
+use onrecord_trail::query::{Field, Query, Row, Sink, Summary, Zone, run};
 use onrecord_trail::{Input, Progress};
 use onrecord_value::object;
 
-use super::kit::{Asked, Device, gzip, ids, query, rows, rows_of, uuid, write, zstd};
+use super::kit::{Asked, Device, gzip, ids, query, rows, rows_of, time, uuid, write, zstd};
 
 fn good(id: u32) -> Vec<u8> {
     Device::new("a").pair(&Asked { id, ..Asked::default() })
@@ -133,6 +133,27 @@ fn a_query_can_be_ended_within_a_line_that_has_no_end() {
     let endless = Input::stream("-", std::io::repeat(b'x').take(LENGTH));
     let summary = run(vec![endless], &query(""), &mut Impatient::default());
     assert!(summary.bytes < 64 << 20, "{} bytes were read", summary.bytes);
+}
+
+#[test]
+fn of_logs_that_were_not_read_to_their_ends_nothing_is_said_to_be_missing() {
+    let (since, until) = (Some(time(200_000)), Some(time(300_000)));
+    let kinds = |summary: &Summary| -> Vec<String> {
+        let warnings = summary.warnings(since, until, &Zone::UTC);
+        warnings.into_iter().map(|warning| warning.kind).collect()
+    };
+    let log = [good(1), good(3)].concat();
+    let end = &mut |_: &Row| ControlFlow::Break(());
+    let summary = run(vec![Input::stream("-", io::Cursor::new(log.clone()))], &query(""), end);
+    assert!(summary.interrupted && summary.covered.is_some());
+    assert_eq!(summary.missing, 0);
+    assert!(kinds(&summary).is_empty(), "{:?}", kinds(&summary));
+    let (_, summary) = rows_of(&log, &query(""));
+    assert_eq!(summary.missing, 2);
+    assert_eq!(kinds(&summary), ["not_covered", "not_covered", "missing"]);
+    let endless = Input::stream("-", io::repeat(b'x').take(1 << 32));
+    let summary = run(vec![endless], &query(""), &mut Impatient::default());
+    assert!(summary.interrupted && kinds(&summary).is_empty(), "{:?}", kinds(&summary));
 }
 
 #[test]

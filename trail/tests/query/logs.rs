@@ -212,6 +212,11 @@ fn entries_in_pieces_are_put_together_and_shortened_ones_are_said() {
     let torn = lines[..lines.len() - 1].concat();
     let (_, summary) = rows_of(&torn, &query(""));
     assert_eq!((summary.split, summary.incomplete_parts, summary.unanswered), (1, 1, 1));
+    // Two lines of the request are wrong, so it is not joined; its number is there.
+    let after = device.pair(&Asked { id: 3, second: 3, ..Asked::default() });
+    let corrupt = String::from_utf8([split, after].concat()).unwrap().replacen("name-7", "name-x", 1);
+    let (_, summary) = rows_of(corrupt.as_bytes(), &query(""));
+    assert_eq!((summary.split, summary.incomplete_parts, summary.missing), (1, 1, 0));
 }
 
 #[test]

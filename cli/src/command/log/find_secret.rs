@@ -12,7 +12,7 @@ use onrecord_trail::query::Filter;
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::{Object, Value};
 
-use super::question::{FILTER, SINCE, TZ, UNTIL, ask, question};
+use super::question::{FILTER, SINCE, TZ, UNTIL, ask_for, question};
 use super::{LIMIT, UNREADABLE, answer, limit, unreadable};
 use crate::command::audit::passphrase;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
@@ -89,7 +89,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let mut hits = Hits::new(&forms, &hashes, question.context.zone.clone(), most);
     question.query.filter = question.query.filter.containing(hits.needles());
     question.query.keep_lines = true;
-    let (summary, ended) = ask(session, &question, &mut |_, row| hits.row(row))?;
+    let (summary, ended) = ask_for(session, &question, &mut hits)?;
     let counted = match hits.found() {
         0 => "The text was not found".to_owned(),
         found => format!("The text was found in {}", answer::count(found, "request", "requests")),

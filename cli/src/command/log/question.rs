@@ -133,17 +133,46 @@ pub(super) fn question(
     Ok(Question { query, context, files })
 }
 
-/// Runs the query. Each row is given to `each` with standard output, for those that print at once.
+/// What a command does with rows.
+pub(super) trait Rows {
+    /// As [`Sink::takes`].
+    fn takes(&mut self, row: &Row) -> bool {
+        let _: &Row = row;
+        true
+    }
+
+    /// Is given a row with standard output, for those that print at once.
+    fn row(&mut self, stdout: &mut dyn Write, row: &Row) -> ControlFlow<()>;
+}
+
+struct EachRow<'s>(&'s mut dyn FnMut(&mut dyn Write, &Row) -> ControlFlow<()>);
+
+impl Rows for EachRow<'_> {
+    fn row(&mut self, stdout: &mut dyn Write, row: &Row) -> ControlFlow<()> {
+        (self.0)(stdout, row)
+    }
+}
+
+/// Runs the query for a command that takes each row.
 pub(super) fn ask(
     session: &mut Session<'_>,
     question: &Question,
     each: &mut dyn FnMut(&mut dyn Write, &Row) -> ControlFlow<()>,
 ) -> Result<(Summary, Ended), Failure> {
+    ask_for(session, question, &mut EachRow(each))
+}
+
+/// Runs the query.
+pub(super) fn ask_for(
+    session: &mut Session<'_>,
+    question: &Question,
+    rows: &mut dyn Rows,
+) -> Result<(Summary, Ended), Failure> {
     interrupt::watch();
     let inputs = inputs(session, &question.files)?;
     let Process { stdout, stderr, stderr_is_terminal, .. } = &mut *session.process;
     let bar = stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
-    let mut sink = Watched { each, stdout, stderr, bar, interrupted: false };
+    let mut sink = Watched { rows, stdout, stderr, bar, interrupted: false };
     let summary = run(inputs, &question.query, &mut sink);
     let interrupted = sink.interrupted;
     if sink.bar.is_some_and(|bar| bar.shown) {
@@ -159,7 +188,7 @@ pub(super) fn ask(
 
 /// A sink that shows progress on a terminal and ends at Ctrl-C.
 struct Watched<'s> {
-    each: &'s mut dyn FnMut(&mut dyn Write, &Row) -> ControlFlow<()>,
+    rows: &'s mut dyn Rows,
     stdout: &'s mut Box<dyn Write>,
     stderr: &'s mut Box<dyn Write>,
     bar: Option<ProgressBar>,
@@ -177,9 +206,13 @@ impl Watched<'_> {
 }
 
 impl Sink for Watched<'_> {
+    fn takes(&mut self, row: &Row) -> bool {
+        self.rows.takes(row)
+    }
+
     fn row(&mut self, row: &Row) -> ControlFlow<()> {
         self.go_on()?;
-        (self.each)(self.stdout, row)
+        self.rows.row(self.stdout, row)
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {

@@ -5,12 +5,9 @@ use onrecord_entry::SaltId;
 use onrecord_entry::gap::Record;
 use onrecord_value::Time;
 
-use super::time_of;
+use super::{COPIES_MAX, time_of};
 use crate::query::row::{Bytes, Position, Row};
 use crate::query::scan::{Judged, LineReader};
-
-/// Further copies of an entry are left out.
-const COPIES_MAX: usize = 8;
 
 /// The request entry of one device.
 pub(super) struct RequestCopy {
@@ -127,10 +124,14 @@ impl Asked {
         self.first.memory() + self.more.iter().map(RequestCopy::memory).sum::<usize>()
     }
 
-    /// The row of the request entry alone, of the first device whose entry is asked for; and whether that cannot be said.
-    pub(super) fn into_judged(mut self) -> Judged {
-        let undecided = self.first.judged.undecided && !self.answered;
-        Judged { row: self.copies().find_map(|copy| copy.judged.row.take()), undecided }
+    /// Whether it cannot be said that the request is asked for.
+    pub(super) const fn is_undecided(&self) -> bool {
+        self.first.judged.undecided && !self.answered
+    }
+
+    /// The rows of the request entry alone, of the devices whose entries are asked for.
+    pub(super) fn into_rows(self) -> impl Iterator<Item = Box<Row>> {
+        std::iter::once(self.first).chain(self.more).filter_map(|copy| copy.judged.row)
     }
 
     fn copies(&mut self) -> impl Iterator<Item = &mut RequestCopy> {

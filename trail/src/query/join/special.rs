@@ -47,7 +47,11 @@ impl Joiner<'_> {
                 // Whether another device has it whole does not matter: that is under another salt.
                 match self.parts.add(record, *part) {
                     Assembly::Incomplete => {}
-                    Assembly::Corrupt => self.summary.incomplete_parts += 1,
+                    Assembly::Corrupt => {
+                        // Its number is not missing.
+                        self.seen.insert_number(&record);
+                        self.summary.incomplete_parts += 1;
+                    }
                     Assembly::Complete(text) => return self.joined(text.into_bytes(), line, at, sink),
                 }
             }
@@ -115,15 +119,21 @@ impl Joiner<'_> {
         self.gaps.push((gap, boot, ranges));
     }
 
+    fn count_incomplete_parts(&mut self) {
+        self.summary.incomplete_parts += self.parts.more_given_up();
+        for (salt, boot, seq) in self.parts.incomplete() {
+            // Its number is not missing. If it was seen, another device has the entry.
+            let is_new = self.seen.insert_number(&Record { seq, boot, salt, device: None });
+            self.summary.incomplete_parts += u64::from(is_new);
+        }
+    }
+
     /// Delivers the rows that have one half only, and sums up. With `interrupted` no further row is delivered.
     pub(in crate::query) fn end(mut self, interrupted: bool, sink: &mut dyn Sink) -> Summary {
         let (asked, alone) = (self.asked.take_all(), self.alone.take_all());
         let interrupted = interrupted || self.alone_rows(asked, alone, sink).is_break();
-        self.summary.incomplete_parts += self.parts.given_up();
-        for (salt, boot, seq) in self.parts.pending() {
-            // Its number is not missing. If it was seen, another device has the entry.
-            let is_new = self.seen.insert_number(&Record { seq, boot, salt, device: None });
-            self.summary.incomplete_parts += u64::from(is_new);
+        if !interrupted {
+            self.count_incomplete_parts();
         }
         let Self { mut summary, seen, gaps, declared, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
@@ -131,7 +141,7 @@ impl Joiner<'_> {
             summary.gaps.push(gap);
         }
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
-        summary.missing = seen.missing(&declared);
+        summary.missing = if interrupted { 0 } else { seen.missing(&declared) };
         summary.doubles_missed = seen.doubles_missed();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
         summary.interrupted = interrupted;

@@ -33,11 +33,12 @@ impl Searched<'_> {
     pub(super) fn is_whole(&self) -> bool {
         let summary = &self.summary;
         let unread = summary.too_long + summary.torn + summary.incomplete_parts;
+        let in_part = self.hits.digests() + self.hits.elided();
         self.unknown().is_empty()
             && self.hashes.warnings.is_empty()
             && summary.entries > 0
             && summary.damaged.is_empty()
-            && unread == 0
+            && unread + in_part == 0
             && !summary.join_is_partial
     }
 

@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Place, Position, Row, Zone, places};
 
+use super::super::question::Rows;
 use super::super::row_cells::{HASH_SHOWN, short};
 use super::forms::{Form, escaped};
 use super::hashes::Hashes;
@@ -102,30 +104,11 @@ impl<'f> Hits<'f> {
         sheet
     }
 
-    /// Takes a row.
-    pub(super) fn row(&mut self, row: &Row) -> ControlFlow<()> {
-        let lines = [row.request_line(), row.response_line()];
+    /// Where the text is in the lines of a row.
+    fn places(&self, row: &Row) -> BTreeSet<Place> {
         let mut texts: Vec<&str> = self.hashes.list.iter().map(|hash| hash.text.as_str()).collect();
         texts.extend(self.clear());
-        let mut found: BTreeSet<Place> = BTreeSet::new();
-        for line in lines.into_iter().flatten() {
-            found.extend(places(line, &texts));
-        }
-        if found.is_empty() {
-            let has = |mark: &[u8]| {
-                lines.into_iter().flatten().any(|line| memchr::memmem::find(line, mark).is_some())
-            };
-            self.elided += u64::from(ELIDED.into_iter().any(has));
-            self.digests += u64::from(has(OVER_LIMIT));
-            return ControlFlow::Continue(());
-        }
-        self.found += 1;
-        self.in_clear += u64::from(found.iter().any(|place| self.hashes.list.get(place.text).is_none()));
-        if (self.sheet.rows.len() as u64) < self.most {
-            let cells = self.cells(row, &found);
-            self.sheet.rows.push(cells);
-        }
-        ControlFlow::Continue(())
+        lines(row).flat_map(|line| places(line, &texts)).collect()
     }
 
     fn cells(&self, row: &Row, found: &BTreeSet<Place>) -> Vec<Cell> {
@@ -193,6 +176,34 @@ impl<'f> Hits<'f> {
     fn texts(&self) -> impl Iterator<Item = &str> {
         self.forms.iter().map(|form| form.text.as_str())
     }
+}
+
+impl Rows for Hits<'_> {
+    /// A row that only has a mark is counted and not taken: another device may have the whole entry.
+    fn takes(&mut self, row: &Row) -> bool {
+        if !self.places(row).is_empty() {
+            return true;
+        }
+        let has = |mark: &[u8]| lines(row).any(|line| memchr::memmem::find(line, mark).is_some());
+        self.elided += u64::from(ELIDED.into_iter().any(has));
+        self.digests += u64::from(has(OVER_LIMIT));
+        false
+    }
+
+    fn row(&mut self, _: &mut dyn Write, row: &Row) -> ControlFlow<()> {
+        let found = self.places(row);
+        self.found += 1;
+        self.in_clear += u64::from(found.iter().any(|place| self.hashes.list.get(place.text).is_none()));
+        if (self.sheet.rows.len() as u64) < self.most {
+            let cells = self.cells(row, &found);
+            self.sheet.rows.push(cells);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn lines(row: &Row) -> impl Iterator<Item = &[u8]> {
+    [row.request_line(), row.response_line()].into_iter().flatten()
 }
 
 /// Whether a text is in other ones not only by chance.
