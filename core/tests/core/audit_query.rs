@@ -134,17 +134,17 @@ async fn a_raw_line_does_not_take_the_place_of_the_same_request_on_a_hashing_dev
     // Its file is read first.
     enable(&world, "raw", &raw, true).await;
     enable(&world, "file", &file, false).await;
-    let login = json!({"password": "hmac-sha256:s3cret"});
-    assert_ne!(world.send(ask("POST", "auth/userpass/login/ann").json(&login)).await.status, 200);
+    let data = || Some(json!({"password": "hmac-sha256:s3cret"}));
+    assert_eq!(world.root("POST", "cubbyhole/ann", data()).await.status, 204);
     assert_eq!(world.root("POST", "sys/audit-rotate-salt/raw", None).await.status, 200);
-    assert_ne!(world.send(ask("POST", "auth/userpass/login/bob").json(&login)).await.status, 200);
+    assert_eq!(world.root("POST", "cubbyhole/bob", data()).await.status, 204);
     assert_eq!(world.root("DELETE", "sys/audit/raw", None).await.status, 204);
     assert!(fs::read_to_string(&raw).unwrap().contains("hmac-sha256:s3cret"));
     fs::rename(&raw, folder.path().join("audit.log.1")).unwrap();
-    let fields = json!({"filter": "path~auth/userpass/*", "fields": ["path", "request.data.password"]});
+    let fields = json!({"filter": "path~cubbyhole/*", "fields": ["path", "request.data.password"]});
     let found = answer(&world, fields).await;
     assert!(!found.to_string().contains("s3cret"), "{found}");
-    assert_eq!(paths(&found), ["auth/userpass/login/ann", "auth/userpass/login/bob"]);
+    assert_eq!(paths(&found), ["cubbyhole/ann", "cubbyhole/bob"]);
 }
 
 /// The settings of a file device of the configuration.
