@@ -24,7 +24,7 @@ thread_local! {
     static PACER: OnceCell<Handle> = const { OnceCell::new() };
 }
 
-/// The longest that a turn waits for the pacing thread: where the machine is full, uploads must still arrive in time.
+/// The longest that a turn waits for the pacing thread, but for the millisecond by which timers may be late: where the machine is full, uploads must still arrive in time.
 const PACE_MAX: Duration = Duration::from_millis(1);
 
 /// Has each further turn of this thread's connections begin when a thread of lower priority has run. In effect large transfers
@@ -41,7 +41,12 @@ async fn wait_for_pacer() {
     let pacer = PACER.with(|pacer| pacer.get().cloned());
     match pacer {
         // Late or shut down: the transfer goes on all the same.
-        Some(pacer) => drop(tokio::time::timeout(PACE_MAX, pacer.spawn(async {})).await),
+        Some(pacer) => {
+            let mut run = pacer.spawn(async {});
+            if tokio::time::timeout(PACE_MAX, &mut run).await.is_err() {
+                run.abort();
+            }
+        }
         None => tokio::task::yield_now().await,
     }
 }

@@ -109,7 +109,8 @@ pub(super) fn object(
         "more_gaps" => summary.more_gaps,
         "refused_requests" => summary.refused_requests,
         "gaps" => summary.gaps.iter().map(gap).collect::<Value>(),
-        "missing" => summary.missing,
+        // Of what was not read nothing is known.
+        "missing" => rows.bound.is_none().then_some(summary.missing),
         "not_entries" => summary.not_entries,
         "own_questions_left_out" => rows.own_questions_left_out,
         "rows" => rows.values.into_iter().collect::<Value>(),

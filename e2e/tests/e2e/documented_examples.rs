@@ -447,13 +447,18 @@ fn devices_are_listed_in_each_form() {
 
 #[test]
 fn a_disabled_device_is_written_no_more_and_its_salt_is_gone_from_its_path() {
-    let (_server, shell, place) = scene();
+    let (server, shell, place) = scene();
     let path = place.path("audit.log");
     let enable = format!("vault audit enable file file_path={}", path.display());
     shell.does(&enable);
     keep_a_secret(&shell);
     let before = shell.does(&format!("vault audit hash file {SECRET}"));
     shell.does("vault audit disable file/");
+    // Its thread writes that it ends, perhaps after the answer.
+    server.eventually("the log has its end", || {
+        fs::read_to_string(&path)
+            .is_ok_and(|log| log.lines().next_back().is_some_and(|line| line.contains("\"ended\":true")))
+    });
     let size = fs::metadata(&path).expect("it stays").len();
     shell.does("vault kv get secret/app");
     assert_eq!(fs::metadata(&path).expect("it stays").len(), size, "nothing more is written to it");

@@ -58,6 +58,8 @@ pub(super) struct Joiner<'q> {
     /// Answers whose rows were delivered: another device's copy of one is not a row again.
     delivered: Seen,
     parts: Parts,
+    /// Entries whose pieces do not fit together: their numbers are not missing.
+    corrupt: Vec<Record>,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
     declared: HashMap<Boot, SeqSet>,
@@ -83,6 +85,7 @@ impl<'q> Joiner<'q> {
             seen: Seen::new(IDS_MAX),
             delivered: Seen::new(IDS_MAX),
             parts: Parts::with_text(PARTS_BYTES_MAX),
+            corrupt: Vec::new(),
             gaps: Vec::new(),
             declared: HashMap::new(),
             ranges: 0,

@@ -217,6 +217,12 @@ fn entries_in_pieces_are_put_together_and_shortened_ones_are_said() {
     let corrupt = String::from_utf8([split, after].concat()).unwrap().replacen("name-7", "name-x", 1);
     let (_, summary) = rows_of(corrupt.as_bytes(), &query(""));
     assert_eq!((summary.split, summary.incomplete_parts, summary.missing), (1, 1, 0));
+    // Another device has it whole.
+    let request = send(&halves[0], Oversize::Split);
+    let corrupt = String::from_utf8(request).unwrap().replacen("name-7", "name-x", 1).into_bytes();
+    let both = [corrupt, Device::new("b").half(&long, false, 4)].concat();
+    let (rows, summary) = rows_of(&both, &query(""));
+    assert_eq!((ids(&rows), summary.unanswered, summary.incomplete_parts), (vec![uuid(2)], 1, 1));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use onrecord_trail::Input;
 use onrecord_trail::query::{Field, Filter, Row, Summary, run as run_query};
 use onrecord_trail::verify::TreeFolder;
+use onrecord_value::Time;
 use onrecord_value::printable::printable;
 
 use super::answer::count;
@@ -59,6 +60,33 @@ pub(crate) const COMMAND: Command =
             TZ,
         ]);
 
+/// Opens the files. Of those that the server names, one that cannot be opened is said and left out, as long as there is another.
+fn open(
+    session: &mut Session<'_>,
+    files: &mut Vec<String>,
+    are_given: bool,
+    since: Option<Time>,
+) -> Result<Vec<Tail>, Failure> {
+    let (mut tails, mut failed) = (Vec::new(), Vec::new());
+    files.retain(|file| match Tail::open(Path::new(file), since) {
+        Ok(tail) => {
+            tails.push(tail);
+            true
+        }
+        Err(error) => {
+            failed.push(printable(&format!("{file} cannot be followed: {error}")));
+            false
+        }
+    });
+    if !failed.is_empty() && (are_given || tails.is_empty()) {
+        return Err(unreadable(failed.join("\n")));
+    }
+    for text in failed {
+        session.warn(&format!("! {text}."))?;
+    }
+    Ok(tails)
+}
+
 fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if matches!(session.format, Format::Json | Format::Yaml) {
         return Err(unreadable(
@@ -74,11 +102,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if question.files.is_empty() {
         return Err(unreadable(NO_LOG));
     }
-    let tails = question.files.iter().map(|file| {
-        let opened = Tail::open(Path::new(file), since);
-        opened.map_err(|error| unreadable(printable(&format!("{file} cannot be followed: {error}"))))
-    });
-    let mut tails: Vec<Tail> = tails.collect::<Result<_, _>>()?;
+    let are_given = !invocation.arguments.is_empty();
+    let mut tails = open(session, &mut question.files, are_given, since)?;
     interrupt::watch();
     let sheet = sheet(&columns);
     let mut page = Page { columns, sheet, most, shown: 0, once: Once::default(), lacks: Lacks::default() };

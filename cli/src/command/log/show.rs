@@ -9,7 +9,7 @@ use onrecord_value::printable::printable;
 use onrecord_value::{Object, Value};
 
 use super::answer::{Answer, count};
-use super::question::{TZ, ask, question};
+use super::question::{Ended, TZ, ask, question};
 use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::plain;
@@ -66,8 +66,10 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         left_out += u64::from(!note(&mut found, row));
         ControlFlow::Continue(())
     })?;
-    let without = without(&found, &summary);
-    let is_everywhere = !found.is_empty() && without.is_empty();
+    // Of what was not read, or is not shown, nothing is said.
+    let is_whole = left_out == 0 && ended == Ended::Whole && summary.damaged.is_empty();
+    let without = if is_whole { without(&found, &summary) } else { Vec::new() };
+    let is_everywhere = is_whole && !found.is_empty() && without.is_empty();
     if is_everywhere && found.values().all(|halves| halves.request.is_some() && halves.response.is_some()) {
         // What else is missing in the logs is not missing here.
         summary.gaps.clear();

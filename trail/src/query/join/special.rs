@@ -48,9 +48,10 @@ impl Joiner<'_> {
                 match self.parts.add(record, *part) {
                     Assembly::Incomplete => {}
                     Assembly::Corrupt => {
-                        // Its number is not missing.
-                        self.seen.insert_number(&record);
                         self.summary.incomplete_parts += 1;
+                        if self.corrupt.len() < RANGES_MAX {
+                            self.corrupt.push(record);
+                        }
                     }
                     Assembly::Complete(text) => return self.joined(text.into_bytes(), line, at, sink),
                 }
@@ -121,6 +122,10 @@ impl Joiner<'_> {
 
     fn count_incomplete_parts(&mut self) {
         self.summary.incomplete_parts += self.parts.more_given_up();
+        // Not before: a whole copy of another device must still be taken.
+        for record in std::mem::take(&mut self.corrupt) {
+            self.seen.insert_number(&record);
+        }
         for (salt, boot, seq) in self.parts.incomplete() {
             // Its number is not missing. If it was seen, another device has the entry.
             let is_new = self.seen.insert_number(&Record { seq, boot, salt, device: None });

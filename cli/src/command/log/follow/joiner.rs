@@ -15,7 +15,7 @@ use crate::command::log::answer::count;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// At most this many requests wait for their answers.
 const WAITING_MAX: usize = 100_000;
-/// They may have so many bytes, all together.
+/// The most bytes of all of them together.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A request as one device has it: each hashes with its own salt, so that a filter may take only the copy of one.
