@@ -1,4 +1,4 @@
-//! What `.ci/clients` installs: programs that nobody here wrote, and libraries for ours.
+//! What `.ci/clients` installs: programs of other projects, and libraries for our own programs.
 //! Never in it: how a program is run.
 
 use std::io::Write as _;

@@ -16,6 +16,11 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The logarithm of the largest window of zstd that is read: 32 MiB, which levels up to 20 need at most.
 const WINDOW_LOG_MAX: u32 = 25;
 
+/// Whether a file that begins so is read as a compressed one.
+pub fn is_compressed(beginning: &[u8]) -> bool {
+    beginning.starts_with(&GZIP) || beginning.starts_with(&ZSTD)
+}
+
 /// One source of lines.
 pub struct Input {
     name: String,

@@ -42,7 +42,7 @@ mod union;
 pub mod verify;
 
 pub use check::{CheckError, Options, Progress, check};
-pub use input::Input;
+pub use input::{Input, is_compressed};
 pub use report::{
     BootReport, DeviceReport, EntryNumber, Judge, LinePosition, Misplaced, OutOfOrder, RangeSample, Report,
     Sample, SourceReport, TornLine, Unanswered, UnionReport,

@@ -52,7 +52,7 @@ pub(crate) enum Assembly {
 }
 
 impl Parts {
-    /// Pieces are hashed and dropped. Those that wait for earlier ones may have so many bytes: devices send them in their order.
+    /// Pieces are hashed and dropped. Those that wait for earlier ones have `kept_max` bytes at most: devices send them in their order.
     pub(crate) fn hashed(kept_max: usize) -> Self {
         Self {
             pending: HashMap::new(),
@@ -64,7 +64,7 @@ impl Parts {
         }
     }
 
-    /// Pieces are kept until the entry is whole, so many bytes of all entries together.
+    /// Pieces are kept until the entry is whole: `kept_max` bytes of all entries together at most.
     pub(crate) fn with_text(kept_max: usize) -> Self {
         Self { keeps_text: true, ..Self::hashed(kept_max) }
     }

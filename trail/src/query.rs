@@ -57,10 +57,11 @@ pub use field::{Field, FieldInfo, FieldKind};
 pub use filter::{Filter, FilterError};
 pub use kv::typed_path;
 pub use places::{Place, places};
+pub use read::LINE_MAX;
 pub use row::{At, Position, Row};
 pub use summary::{DamagedSource, Gap, Summary};
 pub use times::{TimeContext, TimeTextError, Zone};
-pub use warnings::Warning;
+pub use warnings::{Warning, count};
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -98,7 +99,7 @@ impl Query {
 /// Takes the rows.
 pub trait Sink {
     /// Whether a row that the filter asks for is taken. One that is not counts nowhere, and another device's copy of the same request
-    /// may come in its place. It is asked once of each copy, before [`Sink::row`].
+    /// may come in its place. It is asked before [`Sink::row`], and again if the same copy is read again.
     fn takes(&mut self, row: &Row) -> bool {
         let _: &Row = row;
         true

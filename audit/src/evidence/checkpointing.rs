@@ -153,9 +153,7 @@ impl Worker {
         let size = newest.as_ref().map_or(0, |signed| signed.checkpoint.size);
         let root = newest.map(|signed| signed.checkpoint.root.to_base64());
         self.log = TreeLog::new();
-        for entry in &self.recent {
-            self.log.append(*entry);
-        }
+        self.log.append_all(&self.recent);
         (self.signed, self.flushed) = (None, Vec::new());
         self.since = (self.log.size(), self.covered);
         self.mark.begins = Some((0, self.covered_at_checkpoint));

@@ -232,19 +232,19 @@ impl Worker {
         self.named = self.mark.write(&self.file.file);
         let (mut at, mut slice) = (from, REPAIRED_AT_ONCE);
         while at < to {
-            let (next, mut found) = (to.min(at.saturating_add(slice)), Vec::new());
+            let (next, mut entries, mut last) = (to.min(at.saturating_add(slice)), Vec::new(), None);
             let read = lines::for_each(&self.file.file, at, next, |digest, end| {
-                found.push((digest, end));
-                found.len() < REPAIRED_MAX
+                entries.push(digest);
+                last = Some(end);
+                entries.len() < REPAIRED_MAX
             });
-            match found.last().copied() {
+            match last {
                 // What cannot be read is not added: verification names it.
                 _ if read.is_err() => break,
                 None if next == to => break,
                 // A line that is longer.
                 None => slice = slice.saturating_mul(2),
-                Some((_, end)) => {
-                    let entries: Vec<Digest> = found.into_iter().map(|(digest, _)| digest).collect();
+                Some(end) => {
                     self.append(&entries);
                     (self.covered, at, slice) = (end, end, REPAIRED_AT_ONCE);
                 }

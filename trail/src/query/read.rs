@@ -17,7 +17,7 @@ use crate::lines::Lines;
 /// Small beside the cache of a core, and large beside the cost of handing it over.
 pub(super) const CHUNK: usize = 1024 * 1024;
 /// A longer line is not read: chunks of such lines would not fit the memory that a query may use.
-pub(super) const LINE_MAX: usize = 16 * 1024 * 1024;
+pub const LINE_MAX: usize = 16 * 1024 * 1024;
 /// How many lines of a file are looked at for the time of its first entry.
 const FIRST_LINES: usize = 64;
 

@@ -154,7 +154,7 @@ const DAMAGE: &[Counted] = &[
         kind: "doubles_missed",
         of: |summary| summary.doubles_missed,
         one: "entry without a number was probably counted twice",
-        more: "entries without numbers, or about so many, were counted twice",
+        more: "entries without numbers were counted twice (an estimate)",
         rest: ": another log has them, too, too far away to be recognised. Give the logs of one device.",
         command: None,
     },
@@ -166,18 +166,16 @@ fn not_covered(
     zone: &Zone,
     list: &mut Vec<Warning>,
 ) {
-    let mut say = |kind, text| list.push(Warning::new(kind, text, None));
-    let Some((from, to)) = summary.covered else {
-        if !summary.interrupted {
-            say("empty", "The logs have no entry.".to_owned());
-        }
-        return;
-    };
-    let show = |time| zone.show(time, 0);
-    // The rest of this is not known of logs that were not read to their ends.
+    // Where logs begin and end is not known of those that were not read to their ends.
     if summary.interrupted {
         return;
     }
+    let mut say = |kind, text| list.push(Warning::new(kind, text, None));
+    let Some((from, to)) = summary.covered else {
+        say("empty", "The logs have no entry.".to_owned());
+        return;
+    };
+    let show = |time| zone.show(time, 0);
     if let Some(since) = since.filter(|since| *since < from) {
         let (from, since) = (show(from), show(since));
         say(
@@ -243,6 +241,7 @@ fn damaged(damaged: &[DamagedSource], list: &mut Vec<Warning>) {
     }
 }
 
-fn count(number: u64, one: &str, more: &str) -> String {
+/// A number with its noun, or with noun and verb: `1 request`, `2 requests`.
+pub fn count(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }

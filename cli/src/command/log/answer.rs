@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+pub(super) use onrecord_trail::query::count;
 use onrecord_trail::query::{Query, Summary};
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::printable::{printable, printable_json};
@@ -138,11 +139,6 @@ fn covered(summary: &Summary) -> Value {
         object.insert("to", to.to_string());
         object.into()
     })
-}
-
-/// `1 request`, `2 requests`.
-pub(super) fn count(number: u64, one: &str, more: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {more}") }
 }
 
 fn last(question: &Question, summary: &Summary, counted: &str) -> String {

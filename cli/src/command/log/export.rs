@@ -11,6 +11,7 @@ use onrecord_trail::query::{Filter, Query, Row, Summary};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
+use super::answer::count;
 use super::new_file::{self, FORCE, NewFile};
 use super::question::{Ended, FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
 use super::{NO_FILE, report, unreadable};
@@ -76,8 +77,8 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         }
     };
     if let Some(out) = out {
-        let requests = if summary.rows == 1 { "request" } else { "requests" };
-        session.done(format!("Success! Wrote {} {requests} to: {}", summary.rows, printable(out)))?;
+        let requests = count(summary.rows, "request", "requests");
+        session.done(format!("Success! Wrote {requests} to: {}", printable(out)))?;
     }
     if ended == Ended::Interrupted {
         session.warn("! Interrupted: only a part of the logs was read.")?;

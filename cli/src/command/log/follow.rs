@@ -33,7 +33,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// At most this many requests are remembered, so that those that several devices have are shown once.
 const SHOWN_MAX: usize = 100_000;
 /// What is said of lines that could not be shown, or not wholly: at the first, and at the end how many there were.
-const SAID: [&str; 6] = ["not_entries", "too_long", "torn", "incomplete_parts", "elided", "undecided"];
+const REPORTED_KINDS: [&str; 6] =
+    ["not_entries", "too_long", "torn", "incomplete_parts", "elided", "undecided"];
 
 pub(crate) const COMMAND: Command =
     Command::new("log follow", "[FILE...]", "Show requests as audit logs record them", run)
@@ -106,7 +107,14 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let mut tails = open(session, &mut question.files, are_given, since)?;
     interrupt::watch();
     let sheet = sheet(&columns);
-    let mut page = Page { columns, sheet, most, shown: 0, once: Once::default(), lacks: Lacks::default() };
+    let mut page = Page {
+        columns,
+        sheet,
+        most,
+        shown: 0,
+        shown_requests: ShownRequests::default(),
+        incompleteness: Incompleteness::default(),
+    };
     if session.format == Format::Csv {
         session.print(&page.sheet.csv_head())?;
     }
@@ -124,12 +132,12 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             say_coverage(session, &question, &joiner)?;
         }
         let too_long = tails.iter_mut().map(|tail| std::mem::take(&mut tail.too_long)).sum();
-        page.lacks.add(&Summary::default(), too_long);
+        page.incompleteness.add(&Summary::default(), too_long);
         joiner.give_up(Instant::now());
         let done = page.print(session, &question, joiner.take_ready())?;
         let interrupted = interrupt::seen();
         let ends = done.is_break() || interrupted;
-        page.lacks.say(session, &question, ends)?;
+        page.incompleteness.say(session, &question, ends)?;
         if done.is_break() {
             return Ok(0);
         }
@@ -196,18 +204,18 @@ struct Page {
     sheet: Sheet,
     most: Option<u64>,
     shown: u64,
-    once: Once,
-    lacks: Lacks,
+    shown_requests: ShownRequests,
+    incompleteness: Incompleteness,
 }
 
 /// Which requests were shown, and whether with their answers.
 #[derive(Default)]
-struct Once {
+struct ShownRequests {
     answered: HashMap<String, bool>,
     order: VecDeque<String>,
 }
 
-impl Once {
+impl ShownRequests {
     /// Whether a request is to be shown: the first time, and when its answer comes after it was shown without.
     fn is_new(&mut self, id: String, answered: bool) -> bool {
         if id.is_empty() {
@@ -231,13 +239,13 @@ impl Once {
 
 /// What the rows lack, of all lines so far.
 #[derive(Default)]
-struct Lacks {
+struct Incompleteness {
     all: Summary,
     /// The last sentence of each kind.
     said: HashMap<String, String>,
 }
 
-impl Lacks {
+impl Incompleteness {
     fn add(&mut self, summary: &Summary, too_long: u64) {
         let all = &mut self.all;
         all.not_entries += summary.not_entries;
@@ -253,7 +261,7 @@ impl Lacks {
         for warning in self.all.warnings(None, None, &question.context.zone) {
             let said = self.said.get(&warning.kind);
             let is_new = said.is_none_or(|said| ends && *said != warning.text);
-            if is_new && SAID.contains(&warning.kind.as_str()) {
+            if is_new && REPORTED_KINDS.contains(&warning.kind.as_str()) {
                 session.warn(&format!("! {}", warning.text))?;
                 self.said.insert(warning.kind, warning.text);
             }
@@ -277,12 +285,12 @@ impl Page {
         let input = Input::stream("-", Cursor::new(lines));
         let summary = run_query(vec![input], &question.query, &mut |row: &Row| {
             let id = row.text(Field::Id).unwrap_or_default().into_owned();
-            if self.once.is_new(id, row.is_answered()) {
+            if self.shown_requests.is_new(id, row.is_answered()) {
                 rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
             }
             ControlFlow::Continue(())
         });
-        self.lacks.add(&summary, 0);
+        self.incompleteness.add(&summary, 0);
         rows.sort_by_key(|(_, time, _)| *time);
         for (verdict, _, cells) in rows {
             let line = self.line(session, verdict, &cells);
@@ -354,8 +362,8 @@ mod tests {
 
     #[test]
     fn a_request_is_shown_once_and_again_when_its_answer_comes_late() {
-        let mut once = Once::default();
-        let mut is_new = |id: &str, answered| once.is_new(id.to_owned(), answered);
+        let mut shown = ShownRequests::default();
+        let mut is_new = |id: &str, answered| shown.is_new(id.to_owned(), answered);
         let shown = [("1", false), ("1", false), ("1", true), ("1", true), ("1", false), ("2", true)];
         assert_eq!(shown.map(|(id, answered)| is_new(id, answered)), [true, false, true, false, false, true]);
         assert!(is_new("", true) && is_new("", true), "requests without ids cannot be told apart");

@@ -10,6 +10,7 @@ use onrecord_trail::verify::{TreeFolder, Verdict, VerifyOptions, verify};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
+use super::answer::count;
 use super::new_file::{FORCE, NewFile};
 use super::question::{FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
@@ -128,8 +129,7 @@ fn is_json(invocation: &Invocation) -> Result<bool, Failure> {
 }
 
 fn requests(report: &ActivityReport) -> String {
-    let number = report.totals.requests;
-    format!("{number} request{}", if number == 1 { "" } else { "s" })
+    count(report.totals.requests, "request", "requests")
 }
 
 fn compared(name: &str) -> Result<ActivityReport, Failure> {

@@ -8,18 +8,14 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use onrecord_trail::files_of_log;
+use onrecord_trail::query::LINE_MAX;
+use onrecord_trail::{files_of_log, is_compressed};
 use onrecord_value::Time;
 
-/// A line that is not shorter is skipped and counted: a query does not read it.
-const LINE_MAX: usize = 16 * 1024 * 1024;
 /// So much is read of a file at once.
 const READ_MAX: u64 = 4 * 1024 * 1024;
 /// At most this many files that had the name before are read on: their writer may not have noticed yet.
 const OLD_MAX: usize = 3;
-
-/// How files begin that are compressed by gzip or zstd.
-const COMPRESSED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
 
 /// What happened to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +166,7 @@ impl Growing {
         let mut growing = Self::open(path)?;
         let mut magic = Vec::new();
         (&growing.file).take(4).read_to_end(&mut magic)?;
-        if COMPRESSED.iter().any(|compressed| magic.starts_with(compressed)) {
+        if is_compressed(&magic) {
             return Err(io::Error::other("it is compressed. `log search` reads it"));
         }
         growing.begin_again()?;

@@ -20,7 +20,7 @@ const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A request as one device has it: each hashes with its own salt, so that a filter may take only the copy of one.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Copy {
+struct RequestCopy {
     id: String,
     device: Device,
 }
@@ -35,10 +35,10 @@ enum Device {
 /// Joins entries to requests with answers. What is ready is a text of lines: a request and its answer behind each other.
 #[derive(Default)]
 pub(super) struct Joiner {
-    waiting: HashMap<Copy, Vec<u8>>,
+    waiting: HashMap<RequestCopy, Vec<u8>>,
     /// The bytes of all that wait.
     bytes: usize,
-    since: VecDeque<(Instant, Copy)>,
+    since: VecDeque<(Instant, RequestCopy)>,
     parts: Parts,
     ready: Vec<u8>,
     /// From when on what happened to the log is said.
@@ -81,7 +81,7 @@ impl Joiner {
         // A device whose salt is a new one is still the device.
         let device = [text("record", "device"), text("record", "salt")].into_iter().find(|id| !id.is_empty());
         let device = device.map_or(Device::File(file), |id| Device::Id(id.to_owned()));
-        let copy = Copy { id: text("request", "id").to_owned(), device };
+        let copy = RequestCopy { id: text("request", "id").to_owned(), device };
         if entry.str("type") == Some("response") {
             if let Some(request) = self.remove(&copy) {
                 self.push(&request);
@@ -95,7 +95,7 @@ impl Joiner {
         }
     }
 
-    fn wait(&mut self, copy: Copy, line: Vec<u8>, now: Instant) {
+    fn wait(&mut self, copy: RequestCopy, line: Vec<u8>, now: Instant) {
         self.bytes += line.len();
         // Those at the front that were answered need not wait for their time.
         while self.since.front().is_some_and(|(_, copy)| !self.waiting.contains_key(copy)) {
@@ -108,7 +108,7 @@ impl Joiner {
         }
     }
 
-    fn remove(&mut self, copy: &Copy) -> Option<Vec<u8>> {
+    fn remove(&mut self, copy: &RequestCopy) -> Option<Vec<u8>> {
         let line = self.waiting.remove(copy)?;
         self.bytes -= line.len();
         Some(line)
@@ -176,11 +176,11 @@ mod tests {
         let (mut joiner, now) = (Joiner::new(None), Instant::now());
         let size = WAITING_BYTES_MAX / 4;
         for id in ["1", "2", "3", "4"] {
-            let copy = Copy { id: id.to_owned(), device: Device::File(0) };
+            let copy = RequestCopy { id: id.to_owned(), device: Device::File(0) };
             joiner.wait(copy, vec![id.as_bytes()[0]; size], now);
         }
         assert_eq!(joiner.take_ready(), b"");
-        joiner.wait(Copy { id: "5".to_owned(), device: Device::File(0) }, vec![b'5'], now);
+        joiner.wait(RequestCopy { id: "5".to_owned(), device: Device::File(0) }, vec![b'5'], now);
         let ready = joiner.take_ready();
         assert_eq!((ready.len(), ready.first(), joiner.waiting.len()), (size + 1, Some(&b'1'), 4));
         joiner.give_up(now + PATIENCE);
