@@ -143,11 +143,11 @@ impl TreeLog {
         // Bundles before tiles, and both before the partial ones: a reader of the checkpoint before finds all of its own.
         while let Some((index, bundle)) = self.bundles.front() {
             let id = TileId { level: 0, index: *index, width: TILE_WIDTH };
-            store.write(&id.path(TileKind::Entries), &bundle.to_bytes())?;
+            store.add(&id.path(TileKind::Entries), &bundle.to_bytes())?;
             self.bundles.pop_front();
         }
         while let Some(tile) = self.tiles.front() {
-            store.write(&tile.id.path(TileKind::Hashes), &tile.to_bytes())?;
+            store.add(&tile.id.path(TileKind::Hashes), &tile.to_bytes())?;
             self.tiles.pop_front();
         }
         let size = self.size();
@@ -155,10 +155,10 @@ impl TreeLog {
             if !self.entries.is_empty() {
                 let id = TileId { level: 0, index: size / TILE_WIDTH, width: size % TILE_WIDTH };
                 let bundle = Bundle { entries: self.entries.clone() };
-                store.write(&id.path(TileKind::Entries), &bundle.to_bytes())?;
+                store.add(&id.path(TileKind::Entries), &bundle.to_bytes())?;
             }
             for tile in self.tree.partial_tiles() {
-                store.write(&tile.id.path(TileKind::Hashes), &tile.to_bytes())?;
+                store.add(&tile.id.path(TileKind::Hashes), &tile.to_bytes())?;
             }
             self.flushed = size;
         }

@@ -15,6 +15,12 @@ pub trait Store: StoreReader {
     /// Puts a resource in the place of what has that name: a reader finds the old bytes or the new ones, never a part.
     fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
 
+    /// Keeps a resource that no checkpoint covers yet, so that no reader asks for it: until this returns, and after an
+    /// error, a part of it may be found. What has that name already is replaced.
+    fn add(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write(path, bytes)
+    }
+
     /// Removes a resource that is not needed any more, if it is there.
     fn remove(&mut self, path: &str) -> io::Result<()>;
 }

@@ -1,5 +1,5 @@
-//! The folder of a tree beside its log: resources are written under another name and renamed, so a reader finds the old
-//! bytes or the new ones. Every step goes on from the descriptor of the log's directory; no symbolic link is followed.
+//! The folder of a tree beside its log. What readers may ask for is written under another name and renamed, so they find the
+//! old bytes or the new ones; tiles that no checkpoint covers yet are written where they stay. Every step goes on from the descriptor of the log's directory; no symbolic link is followed.
 //! Never in it: what the resources hold.
 
 use std::ffi::{OsStr, OsString};
@@ -128,6 +128,8 @@ pub(super) struct Folder {
     place: Arc<Place>,
     /// The permissions of the files.
     mode: u32,
+    /// Whether new files lack some of them, which the process's mask or the directory takes; `None` until one was made.
+    masked: Option<bool>,
     root: Option<(Arc<OwnedFd>, FileId)>,
     open: Vec<(String, Arc<OwnedFd>)>,
 }
@@ -135,7 +137,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Files can be read by those who can read the log, whose permissions are `mode`.
     pub(super) fn new(place: Arc<Place>, mode: u32) -> Self {
-        Self { place, mode: mode & 0o644 | 0o600, root: None, open: Vec::new() }
+        Self { place, mode: mode & 0o644 | 0o600, masked: None, root: None, open: Vec::new() }
     }
 
     /// Whether the folder that was written to still has its name. True for one that was not made yet.
@@ -176,7 +178,7 @@ impl Folder {
 
     /// Has the next write make the folder where it is missing.
     pub(super) fn forget(&mut self) {
-        self.root = None;
+        (self.root, self.masked) = (None, None);
         self.open.clear();
     }
 
@@ -223,17 +225,28 @@ impl Folder {
         Ok(at)
     }
 
-    fn write_new(&self, root: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
-        let create = || rustix::fs::openat(root, NEW, CREATE, Mode::from_raw_mode(self.mode & 0o600));
-        let file = match create() {
+    fn create(&mut self, directory: &OwnedFd, name: &str) -> Result<File, Errno> {
+        let mode = Mode::from_raw_mode(self.mode);
+        let file = File::from(retry_on_intr(|| rustix::fs::openat(directory, name, CREATE, mode))?);
+        let masked = match self.masked {
+            Some(masked) => masked,
+            None => Mode::from_raw_mode(rustix::fs::fstat(&file)?.st_mode & 0o7777) != mode,
+        };
+        self.masked = Some(masked);
+        if masked {
+            rustix::fs::fchmod(&file, mode)?;
+        }
+        Ok(file)
+    }
+
+    fn write_new(&mut self, root: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
+        let mut file = match self.create(root, NEW) {
             Err(Errno::EXIST) => {
                 rustix::fs::unlinkat(root, NEW, AtFlags::empty())?;
-                create()?
+                self.create(root, NEW)?
             }
-            opened => opened?,
+            created => created?,
         };
-        let mut file = File::from(file);
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(self.mode))?;
         file.write_all(bytes)
     }
 }
@@ -256,6 +269,20 @@ impl Store for Folder {
             self.open.clear();
         }
         Ok(renamed?)
+    }
+
+    fn add(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let (directories, name) = split(path)?;
+        let directory = self.directory(directories)?;
+        match self.create(&directory, name) {
+            Ok(mut file) => file.write_all(bytes),
+            // A kill left it behind, or an attempt that failed.
+            Err(Errno::EXIST) => self.write(path, bytes),
+            Err(errno) => {
+                self.open.clear();
+                Err(errno.into())
+            }
+        }
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {
@@ -305,8 +332,12 @@ mod tests {
         folder.write("tile/0/000.p/5", b"again").unwrap();
         assert_eq!(folder.read("tile/0/000.p/5").unwrap().unwrap(), b"again");
         let tlog = dir.path().join("a.log.tlog");
-        let mode = |path: &str| tlog.join(path).metadata().unwrap().permissions().mode() & 0o777;
+        let mode = |path: &str| tlog.join(path).metadata().unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode("tile/0/000.p/5"), 0o640);
+        folder.add("tile/0/001", b"a pa").unwrap();
+        folder.add("tile/0/001", b"all of it").unwrap();
+        assert_eq!(folder.read("tile/0/001").unwrap().unwrap(), b"all of it");
+        assert_eq!(mode("tile/0/001"), 0o640);
         folder.remove("tile/0/000.p/5").unwrap();
         assert!(!tlog.join("tile/0/000.p").exists() && tlog.join("tile/0").exists());
 

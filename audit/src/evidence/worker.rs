@@ -57,6 +57,10 @@ impl Store for SharedFolder {
         lock(&self.0).write(path, bytes)
     }
 
+    fn add(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        lock(&self.0).add(path, bytes)
+    }
+
     fn remove(&mut self, path: &str) -> io::Result<()> {
         lock(&self.0).remove(path)
     }
@@ -71,6 +75,10 @@ impl StoreReader for TreeStore {
 impl Store for TreeStore {
     fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.store.write(path, bytes)
+    }
+
+    fn add(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.store.add(path, bytes)
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {

@@ -38,6 +38,10 @@ impl Kill {
         until("nothing of the server is left", || Arc::strong_count(&self.0) == 1);
     }
 
+    fn is_killed(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
     fn act(&self) -> std::io::Result<()> {
         let (killed, left) = &*self.0;
         let out = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err();
@@ -59,6 +63,18 @@ impl Store for Mortal {
     fn write(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
         self.kill.act()?;
         self.store.write(path, bytes)
+    }
+
+    fn add(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let alive = !self.kill.is_killed();
+        self.kill.act().or_else(|error| {
+            // The kill in the middle of a write leaves a part of it behind.
+            if alive {
+                self.store.add(path, bytes.get(..bytes.len() / 2).unwrap_or_default())?;
+            }
+            Err(error)
+        })?;
+        self.store.add(path, bytes)
     }
 
     fn remove(&mut self, path: &str) -> std::io::Result<()> {
