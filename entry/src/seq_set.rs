@@ -132,6 +132,23 @@ impl SeqSet {
         self.difference(&self.difference(other))
     }
 
+    /// What of it is within a range, which holds no number if it ends before it begins. Takes the logarithm of the number of ranges, and the number of those that are found.
+    #[must_use]
+    pub fn within(&self, range: SeqRange) -> Self {
+        let start = self.ranges.partition_point(|known| known.to < range.from);
+        let clipped =
+            |known: &SeqRange| SeqRange { from: known.from.max(range.from), to: known.to.min(range.to) };
+        let rest = self.ranges.get(start..).unwrap_or_default();
+        Self {
+            ranges: rest
+                .iter()
+                .take_while(|known| known.from <= range.to)
+                .map(clipped)
+                .filter(|found| found.from <= found.to)
+                .collect(),
+        }
+    }
+
     /// Joins the two ranges with the smallest distance, and adds the numbers between them. False if there are not two.
     pub fn join_nearest(&mut self) -> bool {
         let distances =
@@ -265,6 +282,16 @@ mod tests {
             prop_assert!(chunks.iter().all(|chunk| (1..=most.max(1)).contains(&chunk.ranges().len())));
             prop_assert_eq!(chunks.iter().map(SeqSet::count).sum::<u64>(), whole.count());
             prop_assert_eq!(chunks.iter().flat_map(SeqSet::iter).collect::<SeqSet>(), whole);
+        }
+
+        #[test]
+        fn what_is_within_a_range_is_what_it_has_in_common_with_it(
+            seqs in btree_set(0_u64..60, 0..40), from in 0_u64..70, to in 0_u64..70,
+        ) {
+            let within = one_by_one(&seqs).within(range(from, to));
+            let common: BTreeSet<u64> = seqs.into_iter().filter(|seq| (from..=to).contains(seq)).collect();
+            prop_assert!(is_normal(&within));
+            prop_assert_eq!(numbers(&within), common);
         }
     }
 

@@ -26,8 +26,10 @@ struct Classifier<'c, 't> {
     examples: usize,
     /// The leaves that cannot be read.
     unknown: SeqSet,
-    /// The leaves without a line, as far as nothing explains them yet.
+    /// The leaves without a line,
     missing: SeqSet,
+    /// and those of them that a difference explains.
+    explained: SeqSet,
     found: Lookup<Found>,
     findings: Findings,
 }
@@ -67,9 +69,10 @@ pub(crate) fn classify(
     } else {
         SeqSet::new()
     };
-    let (found, findings) = (Lookup::new(), Findings::new());
+    let (explained, found, findings) = (SeqSet::new(), Lookup::new(), Findings::new());
     let unknown = leaves.unknown();
-    let mut all = Classifier { names, tracks, leaves, size, examples, unknown, missing, found, findings };
+    let mut all =
+        Classifier { names, tracks, leaves, size, examples, unknown, missing, explained, found, findings };
     differences.sort_by_key(|one| (one.source, one.line));
     all.find_moved(differences);
     for difference in differences.iter() {
@@ -219,21 +222,27 @@ impl Classifier<'_, '_> {
                 self.add(finding.at(range.from, range.to - range.from + 1));
             }
         }
-        self.missing = self.missing.difference(&used).difference(&left);
+        for range in used.iter().chain(left.iter()) {
+            self.explained.insert_range(range);
+        }
     }
 
     /// The leaves without lines that belong where the difference is.
     fn place(&self, difference: &Difference) -> SeqSet {
         let (from, to) = difference.leaves;
-        let range = match difference.at {
+        match difference.at {
             // Up to the next leaf that has a line.
-            Where::Tail => self.missing.iter().find(|range| range.from <= from && from <= range.to),
-            _ if from < to => Some(SeqRange { from, to: to - 1 }),
-            _ => None,
-        };
-        let Some(range) = range else { return SeqSet::new() };
-        let range = SeqRange { from: range.from.max(from), ..range };
-        SeqSet::from(range).intersection(&self.missing)
+            Where::Tail => {
+                let place = self.unexplained(SeqRange { from, to: u64::MAX });
+                place.iter().next().filter(|range| range.from == from).map_or_else(SeqSet::new, SeqSet::from)
+            }
+            _ if from < to => self.unexplained(SeqRange { from, to: to - 1 }),
+            _ => SeqSet::new(),
+        }
+    }
+
+    fn unexplained(&self, range: SeqRange) -> SeqSet {
+        self.missing.within(range).difference(&self.explained.within(range))
     }
 
     /// Adds a line that is in the tree at another place. False if it is not in the tree.
@@ -287,7 +296,7 @@ impl Classifier<'_, '_> {
 
     /// The leaves without lines that are before, between and after the sources.
     fn missing_at_the_ends(&mut self) {
-        for range in std::mem::take(&mut self.missing).iter() {
+        for range in self.missing.difference(&self.explained).iter() {
             let sources = || (0_usize..).zip(self.tracks);
             let before = sources().filter(|(_, track)| track.last.is_some_and(|last| last < range.from));
             let before = before.max_by_key(|(_, track)| track.last);
