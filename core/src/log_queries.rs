@@ -75,16 +75,18 @@ impl Sources {
         self.salts.iter().filter_map(readable).collect()
     }
 
-    /// Whether all lines that are read are known to be hashed.
-    fn are_all_hashed(&self) -> bool {
-        self.salts.values().all(Option::is_some)
+    /// Whether all lines of these salts are known to be hashed.
+    fn are_all_hashed(&self, salts: &[SaltId]) -> bool {
+        salts.iter().all(|salt| self.salts.get(salt) == Some(&Some(SaltLines::Hashed)))
     }
 
     /// Whether the lines of the salt of a row are known to be hashed.
     fn are_hashed(&self, row: &Row) -> bool {
         let salt = row.value(&["record", "salt"]);
-        let salt = salt.as_ref().and_then(Value::as_str).and_then(SaltId::parse);
-        salt.and_then(|salt| self.salts.get(&salt)) == Some(&Some(SaltLines::Hashed))
+        salt.as_ref()
+            .and_then(Value::as_str)
+            .and_then(SaltId::parse)
+            .is_some_and(|salt| self.are_all_hashed(&[salt]))
     }
 }
 

@@ -87,8 +87,8 @@ pub(super) fn object(
     let reasons: Object = skipped.iter().map(|(path, why)| (path.as_str(), *why)).collect();
     let covered =
         summary.covered.map(|(from, to)| object! { "from" => from.to_string(), "to" => to.to_string() });
-    // Lines in the clear are counted among them, so the number would answer questions about these.
-    let undecided = rows.query.sources.are_all_hashed().then_some(summary.undecided);
+    // Lines in the clear would be counted among them, and the number would answer questions about these.
+    let undecided = rows.query.sources.are_all_hashed(&summary.salts).then_some(summary.undecided);
     let is_whole = rows.bound.is_none()
         && undecided == Some(0)
         && summary.damaged.is_empty()

@@ -180,6 +180,14 @@ async fn of_a_salt_with_lines_of_both_kinds_the_raw_ones_are_not_answered() {
             .await;
     assert_eq!(paths(&found), ["cubbyhole/hashed", "cubbyhole/hashed-again"]);
     assert!(fs::read_to_string(&file).unwrap().contains("s3cret") && !found.to_string().contains("s3cret"));
+
+    // It hinders nothing once its lines are not among those that are read.
+    assert_eq!(world.root("POST", "sys/audit-rotate-salt/file", None).await.status, 200);
+    fs::rename(&file, folder.path().join("kept-elsewhere")).unwrap();
+    assert_eq!(world.root("POST", "sys/audit-reopen", None).await.status, 200);
+    write(&world, "later").await;
+    let found = answer(&world, json!({"filter": "request.data.password=x"})).await;
+    assert_eq!((&found["undecided"], &found["complete"]), (&json!(0), &json!(true)), "{found}");
 }
 
 #[tokio::test]

@@ -66,7 +66,8 @@ pub(super) struct Joiner<'q> {
     ranges: usize,
     gap_ids: HashSet<Id>,
     devices: BTreeSet<u64>,
-    last_device: Option<SaltId>,
+    salts: BTreeSet<u64>,
+    last_salt: Option<SaltId>,
     /// Lines of each source so far.
     lines: Vec<u64>,
     /// Requests of the chunk that is being joined.
@@ -91,7 +92,8 @@ impl<'q> Joiner<'q> {
             ranges: 0,
             gap_ids: HashSet::new(),
             devices: BTreeSet::new(),
-            last_device: None,
+            salts: BTreeSet::new(),
+            last_salt: None,
             lines: Vec::new(),
             fresh: Vec::new(),
         }
@@ -153,12 +155,11 @@ impl<'q> Joiner<'q> {
     }
 
     fn note_device(&mut self, record: Option<&Record>) {
-        let Some(device) = record.map(Record::device_id).filter(|device| self.last_device != Some(*device))
-        else {
-            return;
-        };
-        self.last_device = Some(device);
-        self.devices.insert(device.number());
+        // Nearly all lines have the salt of the line before.
+        let Some(record) = record.filter(|record| self.last_salt != Some(record.salt)) else { return };
+        self.last_salt = Some(record.salt);
+        self.salts.insert(record.salt.number());
+        self.devices.insert(record.device_id().number());
     }
 
     fn entry(

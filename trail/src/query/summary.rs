@@ -1,6 +1,7 @@
 //! What an answer rests on: what was read, what is missing in it, and what was left out.
 //! Never in it: rows.
 
+use onrecord_entry::SaltId;
 use onrecord_value::Time;
 
 /// What a query read, and what its rows lack.
@@ -66,6 +67,8 @@ pub struct Summary {
     pub damaged: Vec<DamagedSource>,
     /// The devices whose entries were read, by the ids of their salts.
     pub devices: Vec<String>,
+    /// The salts of those entries: more than one of a device whose salt was replaced.
+    pub salts: Vec<SaltId>,
     /// Whether memory did not allow to join every answer with its request.
     pub join_is_partial: bool,
     /// About how many entries without numbers were read twice and counted twice, because the first copy was too long ago to be

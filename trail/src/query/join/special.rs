@@ -140,7 +140,7 @@ impl Joiner<'_> {
         if !interrupted {
             self.count_incomplete_parts();
         }
-        let Self { mut summary, seen, gaps, declared, devices, .. } = self;
+        let Self { mut summary, seen, gaps, declared, devices, salts, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
@@ -148,6 +148,7 @@ impl Joiner<'_> {
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
         summary.missing = if interrupted { 0 } else { seen.missing(&declared) };
         summary.doubles_missed = seen.doubles_missed();
+        summary.salts = salts.into_iter().map(SaltId::from_number).collect();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
         summary.interrupted = interrupted;
         summary
