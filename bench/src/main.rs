@@ -33,8 +33,9 @@ Usage: onrecord-bench [library|devices|evidence|journey|leases|logins|query|serv
   journey       the server without HTTP: nanoseconds and allocations of a request
   leases        what a look-up, a renewal and a revocation cost with up to a million leases
   logins        logins by name and password, beside the hash of the password alone
-  query         queries over a large log, beside other tools; and reads of a server
-                beside a query of its own log (--only beside)
+  query         queries over a large log, beside other tools; commands over it
+                (--only commands); how fast `log follow` is (--only follow); and
+                reads of a server beside a query of its own log (--only beside)
   server        the server over HTTP: reads and writes, with and without devices
   starving      memory, and small reads of others, while one client attacks
   trail         the checker of logs: gigabytes a second of one core, and memory

@@ -1,8 +1,11 @@
 //! Queries over a large log: gigabytes a second of a core and by the clock, and the memory of this process, beside the tools that
-//! people use for the same question, where they are installed; and what a query on the server costs its reads.
+//! people use for the same question, where they are installed; the commands that people run; and what a query on the server costs
+//! its reads.
 //! Never in it: what a row is.
 
 mod beside;
+mod commands;
+mod follow;
 mod log;
 
 use std::ops::ControlFlow;
@@ -135,13 +138,25 @@ fn folder(bytes: u64) -> tempfile::TempDir {
         .expect("a folder")
 }
 
-/// All questions over a log of this many megabytes, and reads of a server beside queries of such a log.
+/// All questions and commands over a log of this many megabytes, what `follow` takes, and reads of a server beside queries of such
+/// a log.
 pub fn run(effort: Effort, megabytes: u64) {
     let bytes = if effort.rounds > 1 { megabytes * 1_000_000 } else { 8_000_000 };
     let questions: Vec<Question> =
         questions().into_iter().filter(|question| effort.wants(question.name)).collect();
-    if !questions.is_empty() {
-        compare(effort, &questions, bytes);
+    if !questions.is_empty() || effort.wants("commands") {
+        let folder = folder(bytes);
+        let path = folder.path().join("audit.log");
+        let (requests, bytes) = log::write(&path, bytes);
+        if !questions.is_empty() {
+            compare(effort, &questions, &path, (requests, bytes));
+        }
+        if effort.wants("commands") {
+            commands::run(effort, &path, bytes, folder.path());
+        }
+    }
+    if effort.wants("follow") {
+        follow::run(effort);
     }
     if effort.wants("beside") {
         beside::run(effort, bytes);
@@ -149,10 +164,7 @@ pub fn run(effort: Effort, megabytes: u64) {
 }
 
 /// Prints a row for each question.
-fn compare(effort: Effort, questions: &[Question], bytes: u64) {
-    let folder = folder(bytes);
-    let path = folder.path().join("audit.log");
-    let (requests, bytes) = log::write(&path, bytes);
+fn compare(effort: Effort, questions: &[Question], path: &Path, (requests, bytes): (u64, u64)) {
     let name = path.display().to_string();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("\n### Queries over {:.1} GB, {requests} requests, {cores} cores\n", bytes as f64 / 1e9);
@@ -164,7 +176,7 @@ fn compare(effort: Effort, questions: &[Question], bytes: u64) {
         let (mut cpus, mut times, mut peaks, mut rows) = (Vec::new(), Vec::new(), Vec::new(), 0);
         // The first round warms up.
         for round in 0..=effort.rounds {
-            let (found, cpu, time, peak) = ask(&path, question);
+            let (found, cpu, time, peak) = ask(path, question);
             rows = found;
             if round > 0 {
                 cpus.push(cpu);

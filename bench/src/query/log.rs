@@ -14,6 +14,8 @@ use onrecord_entry::{
 };
 use onrecord_value::{Object, Time, object};
 
+/// The salt of the device.
+pub const SALT: &str = "queries";
 const PATHS: u64 = 10_000;
 const IDENTITIES: u64 = 500;
 const DAYS: u64 = 30;
@@ -90,7 +92,7 @@ impl Identity {
 /// Writes the log, of about this many bytes. Returns its requests, and its bytes.
 pub fn write(path: &Path, bytes: u64) -> (u64, u64) {
     let identities: Vec<Identity> = (0..IDENTITIES).map(Identity::new).collect();
-    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("queries")));
+    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new(SALT)));
     let mut log = BufWriter::with_capacity(1 << 20, File::create(path).expect("a file"));
     let read = object! {
         "data" => object! { "host" => "db", "password" => "correct horse", "user" => "svc" },
