@@ -2,8 +2,9 @@
 //! Never in it: a refusal of a line that the filter might want. The lines it looks at were written by our own formatter, which
 //! escapes nothing but quotes, backslashes, control characters, `<`, `>`, `&` and some beyond ASCII.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::packed;
 use memchr::memmem::Finder;
+use onrecord_entry::HASH_PREFIX;
 
 use super::field::Field;
 use super::filter::{Comparison, Expr, Target, Term, Test};
@@ -13,6 +14,8 @@ use super::row::PERMISSION_DENIED;
 const ALTERNATIVES_MAX: usize = 8;
 /// Shorter ones are in nearly every line.
 const LENGTH_MIN: usize = 3;
+/// A hash: its beginning, and 32 bytes in hex digits.
+const HASH_LENGTH: usize = HASH_PREFIX.len() + 64;
 
 /// One of these must be in the line of an answer; without any, every line may be asked for.
 pub(super) struct Needles(Vec<Alternative<Finder<'static>>>);
@@ -138,51 +141,98 @@ fn longest_safe(text: &str) -> Vec<u8> {
 }
 
 /// Any of some texts, wherever they are in a line.
-pub(super) enum Texts {
-    None,
-    One(Box<Finder<'static>>),
-    /// What they begin with in common, and the rest of each.
-    Many(Vec<u8>, Box<AhoCorasick>),
-    /// The automaton of these would be too large.
+pub(super) struct Texts {
+    are_none: bool,
+    hashes: Hashes,
+    others: Others,
+}
+
+/// Whole hashes, sorted. They all begin alike, and lines have many of them: finding a beginning and looking the text up there is
+/// faster than a search for all of them, however many they are.
+struct Hashes {
+    beginning: Finder<'static>,
+    texts: Vec<Vec<u8>>,
+}
+
+enum Others {
+    Together(packed::Searcher),
+    /// One or none, or too many to be searched for together.
     EachAlone(Vec<Finder<'static>>),
 }
 
 impl Texts {
     pub(super) fn of(texts: &[Vec<u8>]) -> Self {
-        match texts {
-            [] => Self::None,
-            [text] => Self::One(Box::new(Finder::new(text).into_owned())),
-            [first, others @ ..] => {
-                let common =
-                    |text: &Vec<u8>| first.iter().zip(text).take_while(|(one, other)| one == other).count();
-                let shortest = texts.iter().map(Vec::len).min().unwrap_or(0);
-                let common = others.iter().map(common).min().unwrap_or(0).min(shortest.saturating_sub(1));
-                let rests = texts.iter().map(|text| text.get(common..).unwrap_or_default());
-                match AhoCorasick::new(rests) {
-                    Ok(automaton) => {
-                        Self::Many(first.get(..common).unwrap_or_default().to_vec(), Box::new(automaton))
-                    }
-                    Err(_) => {
-                        Self::EachAlone(texts.iter().map(|text| Finder::new(text).into_owned()).collect())
-                    }
-                }
-            }
+        let is_hash = |text: &Vec<u8>| text.len() == HASH_LENGTH && text.starts_with(HASH_PREFIX.as_bytes());
+        let (mut hashes, others): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(is_hash);
+        hashes.sort();
+        let beginning = Finder::new(HASH_PREFIX).into_owned();
+        Self {
+            are_none: texts.is_empty(),
+            hashes: Hashes { beginning, texts: hashes },
+            others: Others::of(&others),
         }
     }
 
     /// Whether one is there; true if none is asked for.
     pub(super) fn are_in(&self, line: &[u8]) -> bool {
+        self.are_none || self.hashes.are_in(line) || self.others.are_in(line)
+    }
+}
+
+impl Hashes {
+    fn are_in(&self, line: &[u8]) -> bool {
+        let is_asked = |at: usize| {
+            line.get(at..at + HASH_LENGTH)
+                .is_some_and(|hash| self.texts.binary_search_by(|text| text.as_slice().cmp(hash)).is_ok())
+        };
+        !self.texts.is_empty() && self.beginning.find_iter(line).any(is_asked)
+    }
+}
+
+impl Others {
+    fn of(texts: &[Vec<u8>]) -> Self {
+        match packed::Searcher::new(texts).filter(|_| texts.len() > 1) {
+            Some(searcher) => Self::Together(searcher),
+            None => Self::EachAlone(texts.iter().map(|text| Finder::new(text).into_owned()).collect()),
+        }
+    }
+
+    fn are_in(&self, line: &[u8]) -> bool {
         match self {
-            Self::None => true,
-            Self::One(text) => text.find(line).is_some(),
-            Self::Many(common, automaton) => {
-                let is_whole =
-                    |start| line.get(..start).is_some_and(|before: &[u8]| before.ends_with(common));
-                // The first question is by far the faster one.
-                automaton.is_match(line)
-                    && automaton.find_overlapping_iter(line).any(|found| is_whole(found.start()))
-            }
+            Self::Together(searcher) => searcher.find(line).is_some(),
             Self::EachAlone(texts) => texts.iter().any(|text| text.find(line).is_some()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_some_texts_is_found_whatever_they_are_and_however_many() {
+        let hash = |number: u32| format!("{HASH_PREFIX}{number:064x}");
+        let other = |number: u32| format!("text {number}.");
+        for (hashes, others) in
+            [(0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (3, 4), (500, 0), (0, 500), (300, 300)]
+        {
+            let texts: Vec<String> = (0..hashes).map(hash).chain((0..others).map(other)).collect();
+            let asked = Texts::of(&texts.iter().map(|text| text.clone().into_bytes()).collect::<Vec<_>>());
+            let is_in = |line: String| asked.are_in(line.as_bytes());
+            for text in &texts {
+                assert!(
+                    is_in(text.clone()) && is_in(format!("{}\"{text}\",{}", hash(999), other(999))),
+                    "{text}"
+                );
+                assert!(!is_in(text[..text.len() - 1].to_owned()), "{text}");
+            }
+            let none = texts.is_empty();
+            assert_eq!(
+                is_in(format!("{HASH_PREFIX}{} {}", hash(998), other(998))),
+                none,
+                "{hashes} {others}"
+            );
+            assert_eq!(is_in(String::new()), none);
         }
     }
 }
