@@ -62,7 +62,8 @@ pub(super) struct Joiner<'q> {
     corrupt: Vec<Record>,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
-    declared: HashMap<Boot, SeqSet>,
+    /// Numbers that are not missing although no line that was read has them: gaps declare them, or their lines were passed over.
+    accounted: HashMap<Boot, SeqSet>,
     ranges: usize,
     gap_ids: HashSet<Id>,
     devices: BTreeSet<u64>,
@@ -87,7 +88,7 @@ impl<'q> Joiner<'q> {
             parts: Parts::with_text(PARTS_BYTES_MAX),
             corrupt: Vec::new(),
             gaps: Vec::new(),
-            declared: HashMap::new(),
+            accounted: HashMap::new(),
             ranges: 0,
             gap_ids: HashSet::new(),
             devices: BTreeSet::new(),
@@ -115,6 +116,7 @@ impl<'q> Joiner<'q> {
             skipped_before,
             lines,
             passed_over,
+            passed_numbers,
             entries,
             others,
             not_entries,
@@ -133,6 +135,7 @@ impl<'q> Joiner<'q> {
         self.summary.passed_over += passed_over;
         self.summary.not_entries += not_entries;
         self.summary.torn += torn;
+        self.account_for(&passed_numbers);
         for time in times.into_iter().flat_map(|(first, last)| [first, last]) {
             self.cover(time);
         }
@@ -318,7 +321,7 @@ impl<'q> Joiner<'q> {
 
     /// Delivers a row, if it is asked for and the sink takes it: whether that is so.
     fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
-        if !self.is_asked_for(row) || !sink.takes(row) {
+        if !self.is_asked_for(row) || self.has_texts() && !sink.takes(row) {
             return ControlFlow::Continue(false);
         }
         if row.answered {

@@ -29,7 +29,7 @@ pub struct Summary {
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
-    /// Lines of salts that are not asked for.
+    /// Lines of salts that are not asked for, and those in the clear where only hashed ones are.
     pub passed_over: u64,
     /// Entries of requests and answers among them.
     pub entries: u64,
@@ -59,8 +59,8 @@ pub struct Summary {
     pub probes: u64,
     /// Kept checkpoints of other devices' trees.
     pub checkpoints: u64,
-    /// Entries whose number is missing between the first and the last of their start on every device, and that no gap
-    /// declares. Of logs that were not read to their ends it is not known: then 0.
+    /// Entries whose number, between the first and the last of their start, no line has, also none that was passed over, and
+    /// that no gap declares. Of logs that were not read to their ends it is not known: then 0.
     pub missing: u64,
     /// Sources that could be read only in part, or not at all.
     pub damaged: Vec<DamagedSource>,
