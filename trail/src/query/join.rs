@@ -321,7 +321,8 @@ impl<'q> Joiner<'q> {
 
     /// Delivers a row, if it is asked for and the sink takes it: whether that is so.
     fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
-        if !self.is_asked_for(row) || self.has_texts() && !sink.takes(row) {
+        let is_left_out = !self.query.own_questions && row.is_own_question();
+        if !self.is_asked_for(row) || self.has_texts() && !is_left_out && !sink.takes(row) {
             return ControlFlow::Continue(false);
         }
         if row.answered {
@@ -329,7 +330,7 @@ impl<'q> Joiner<'q> {
             self.delivered.insert(EntryType::Response, &id, record.as_ref());
         }
         let summary = &mut self.summary;
-        if !self.query.own_questions && row.is_own_question() {
+        if is_left_out {
             summary.own_questions_left_out += 1;
             return ControlFlow::Continue(true);
         }
