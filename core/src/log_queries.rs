@@ -67,26 +67,9 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The salts whose lines are read. Raw ones are passed over before rows are made: one of a raw device would take the place of the
-    /// same request on a device that hashes.
-    fn readable(&self) -> HashSet<SaltId> {
-        let readable =
-            |(id, lines): (&SaltId, &Option<SaltLines>)| Some(*id).filter(|_| *lines != Some(SaltLines::Raw));
-        self.salts.iter().filter_map(readable).collect()
-    }
-
-    /// Whether all lines of these salts are known to be hashed.
-    fn are_all_hashed(&self, salts: &[SaltId]) -> bool {
-        salts.iter().all(|salt| self.salts.get(salt) == Some(&Some(SaltLines::Hashed)))
-    }
-
-    /// Whether the lines of the salt of a row are known to be hashed.
-    fn are_hashed(&self, row: &Row) -> bool {
-        let salt = row.value(&["record", "salt"]);
-        salt.as_ref()
-            .and_then(Value::as_str)
-            .and_then(SaltId::parse)
-            .is_some_and(|salt| self.are_all_hashed(&[salt]))
+    /// The salts whose lines are like this.
+    fn salts_of(&self, wanted: impl Fn(Option<SaltLines>) -> bool) -> HashSet<SaltId> {
+        self.salts.iter().filter(|(_, lines)| wanted(**lines)).map(|(id, _)| *id).collect()
     }
 }
 
@@ -129,9 +112,11 @@ fn run_query(query: &LogQuery, process: &dyn Process, _permit: OwnedSemaphorePer
         inputs.extend(files.iter().map(Input::file));
     }
     let one = NonZero::<usize>::MIN;
-    let salts = Some(query.sources.readable());
-    // Own questions are left out here, where a raw one is not counted.
-    let asked = Query { threads: Some(one), salts, own_questions: true, ..query.query.clone() };
+    // Raw lines are passed over before the filter is asked: which rows and counts there are must not answer questions about texts in
+    // the clear, and a raw line must not take the place of the same request on a device that hashes.
+    let salts = Some(query.sources.salts_of(|lines| lines != Some(SaltLines::Raw)));
+    let hashed_only = query.sources.salts_of(|lines| lines.is_none());
+    let asked = Query { threads: Some(one), salts, hashed_only, ..query.query.clone() };
     let mut rows = Rows::new(query);
     let summary = run(inputs, &asked, &mut rows);
     answer::object(rows, &summary, devices, &skipped)
@@ -163,7 +148,6 @@ struct Rows<'q> {
     ends: Instant,
     values: Vec<Value>,
     bytes: usize,
-    own_questions_left_out: u64,
     /// Rows without an answer.
     unanswered: u64,
     bound: Option<Bound>,
@@ -181,16 +165,7 @@ struct Read {
 impl<'q> Rows<'q> {
     fn new(query: &'q LogQuery) -> Self {
         let ends = Instant::now() + query.time;
-        Self {
-            query,
-            ends,
-            values: Vec::new(),
-            bytes: 0,
-            own_questions_left_out: 0,
-            unanswered: 0,
-            bound: None,
-            read: Read::default(),
-        }
+        Self { query, ends, values: Vec::new(), bytes: 0, unanswered: 0, bound: None, read: Read::default() }
     }
 
     fn end(&mut self, bound: Bound) -> ControlFlow<()> {
@@ -200,19 +175,9 @@ impl<'q> Rows<'q> {
 }
 
 impl Sink for Rows<'_> {
-    /// A raw row is not even counted: the count would answer questions about texts in the clear. Nor may it take the place of the
-    /// same request on a device that hashes.
-    fn takes(&mut self, row: &Row) -> bool {
-        self.query.sources.are_hashed(row) || !answer::looks_raw(row)
-    }
-
     fn row(&mut self, row: &Row) -> ControlFlow<()> {
         if Instant::now() >= self.ends {
             return self.end(Bound::Time);
-        }
-        if !self.query.query.own_questions && row.is_own_question() {
-            self.own_questions_left_out += 1;
-            return ControlFlow::Continue(());
         }
         if self.values.len() >= self.query.rows {
             return self.end(Bound::Rows);

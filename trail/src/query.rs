@@ -27,6 +27,7 @@ mod engine;
 mod entry;
 mod field;
 mod filter;
+mod in_clear;
 mod join;
 mod json;
 mod kv;
@@ -80,6 +81,9 @@ pub struct Query {
     pub keep_lines: bool,
     /// Only lines of these salts: others are passed over as if they were not there, and counted.
     pub salts: Option<HashSet<SaltId>>,
+    /// Of these salts only lines whose texts are hashed: those in the clear are passed over, too, before the filter is asked. So no
+    /// row and no count answers a guess of their texts.
+    pub hashed_only: HashSet<SaltId>,
     /// How many threads read lines; without it one for each core.
     pub threads: Option<NonZero<usize>>,
 }
@@ -98,8 +102,8 @@ impl Query {
 
 /// Takes the rows.
 pub trait Sink {
-    /// Whether a row that the filter asks for is taken. One that is not counts nowhere, and another device's copy of the same request
-    /// may come in its place. It is asked before [`Sink::row`], and again if the same copy is read again.
+    /// Whether a row that has a text of [`Filter::containing`] is taken. One that is not counts nowhere, and another device's copy of
+    /// the same request may come in its place. It is asked right before [`Sink::row`], and again if the same copy is read again.
     fn takes(&mut self, row: &Row) -> bool {
         let _: &Row = row;
         true

@@ -13,7 +13,7 @@ use onrecord_audit::entry::oversize::{Oversize, OversizeError, send_within};
 use onrecord_audit::entry::request::{Data, Request};
 use onrecord_audit::entry::salt_export::{ExportedSalt, SaltExport};
 use onrecord_audit::entry::value::{Object, Time, Value, json, object};
-use onrecord_audit::entry::{Boot, Entry, Formatter, Operation, Salt, Stamp};
+use onrecord_audit::entry::{Boot, Entry, Formatter, Operation, Response, Salt, Stamp};
 use onrecord_seal::OsEntropy;
 use onrecord_seal::age;
 use tempfile::TempDir;
@@ -62,20 +62,7 @@ impl Logs {
     /// The line of a write with these data, of a device with this salt.
     fn line(&mut self, salt: &str, options: FormatOptions, data: &Object) -> Vec<u8> {
         self.seq += 1;
-        let id = format!("{:08x}-0000-4000-8000-000000000000", self.seq);
-        let request = Request {
-            id: id.as_str().into(),
-            operation: Some(Operation::Update),
-            path: "secret/data/app".into(),
-            data: Data::new(data),
-            remote_address: "203.0.113.9".into(),
-            ..Request::default()
-        };
-        let entry = Entry { request, ..Entry::default() };
-        let stamp = Stamp { time: Time::from_unix(1_700_000_100, 5), seq: self.seq, boot: Boot::new(7) };
-        let mut line = Vec::new();
-        Formatter::new(options, Arc::new(Salt::new(salt))).format(&entry, &stamp, &mut line).unwrap();
-        line
+        Half { id: self.seq, path: "secret/data/app", data, is_answer: false }.line(salt, options)
     }
 
     fn hashed(&mut self, salt: &str, format: Format, text: &str) -> Vec<u8> {
@@ -98,6 +85,52 @@ impl Logs {
         let words = [&["log", "find-secret", "-tz=UTC", &salts, &passphrase], more].concat();
         cli().no_server().stdin(text).run(&words)
     }
+}
+
+/// The request entry or the response entry of a write.
+struct Half<'h> {
+    id: u64,
+    path: &'h str,
+    data: &'h Object,
+    is_answer: bool,
+}
+
+impl Half<'_> {
+    /// Its line of a device with this salt.
+    fn line(&self, salt: &str, options: FormatOptions) -> Vec<u8> {
+        let id = format!("{:08x}-0000-4000-8000-000000000000", self.id);
+        let request = Request {
+            id: id.as_str().into(),
+            operation: Some(Operation::Update),
+            path: self.path.into(),
+            data: Data::new(self.data),
+            remote_address: "203.0.113.9".into(),
+            ..Request::default()
+        };
+        let response = self.is_answer.then(|| Response { status_code: 204, ..Response::default() });
+        let entry = Entry { request, response, ..Entry::default() };
+        let seq = self.id * 2 + u64::from(self.is_answer);
+        let stamp = Stamp { time: Time::from_unix(1_700_000_100, 5), seq, boot: Boot::new(7) };
+        let mut line = Vec::new();
+        Formatter::new(options, Arc::new(Salt::new(salt))).format(&entry, &stamp, &mut line).unwrap();
+        line
+    }
+}
+
+/// A line that is too long for its device, which shortens it.
+fn shortened(line: &[u8]) -> Vec<u8> {
+    let mut shortened = Vec::new();
+    let sent = send_within(line, 4096, Oversize::Elide, |line| -> Result<(), OversizeError> {
+        shortened.extend_from_slice(line);
+        Ok(())
+    });
+    sent.unwrap();
+    shortened
+}
+
+/// Options of a device that replaces all data by a digest.
+fn over_limit() -> FormatOptions {
+    FormatOptions { limits: Limits { nodes: 1, ..Default::default() }, ..FormatOptions::default() }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -178,20 +211,12 @@ fn a_text_is_found_on_the_second_of_two_devices_and_behind_a_torn_entry() {
 fn a_text_that_one_device_left_out_is_found_on_another_one() {
     let mut logs = Logs::new();
     let data = object! { "data" => vec![TEXT; 200].into_iter().collect::<Value>() };
-    let over_limit =
-        FormatOptions { limits: Limits { nodes: 1, ..Default::default() }, ..FormatOptions::default() };
-    let digest = logs.line(SALTS[0], over_limit, &data);
+    let digest = logs.line(SALTS[0], over_limit(), &data);
     // Of the same entry.
     logs.seq -= 1;
     let whole = logs.line(SALTS[1], FormatOptions::default(), &data);
     logs.seq -= 1;
-    let long = logs.line(SALTS[0], FormatOptions::default(), &data);
-    let mut elided = Vec::new();
-    let sent = send_within(&long, 4096, Oversize::Elide, |line| -> Result<(), OversizeError> {
-        elided.extend_from_slice(line);
-        Ok(())
-    });
-    sent.unwrap();
+    let elided = shortened(&logs.line(SALTS[0], FormatOptions::default(), &data));
     let b = logs.write("b.log", &whole);
     for (copy, kind) in [(digest, "data_as_digest"), (elided, "shortened_entries")] {
         let a = logs.write("a.log", &copy);
@@ -202,7 +227,78 @@ fn a_text_that_one_device_left_out_is_found_on_another_one() {
             let outcome = logs.find(TEXT, &["-format=jsonl", "-", files[0], files[1]]);
             assert_eq!(outcome.code, 1, "{kind}: {}{}", outcome.stdout, outcome.stderr);
             assert_eq!(rows(&outcome).len(), 1);
+            let outcome = logs.find(TEXT, &["-format=json", "-", files[0], files[1]]);
+            assert!(!outcome.stdout.contains(kind), "{kind}: {}", outcome.stdout);
         }
+    }
+}
+
+/// Of the answer in JSON: what was not searched, and how many questions to the log were left out.
+fn counted(outcome: &Outcome) -> (Value, Value) {
+    let answer = json::parse_object(outcome.stdout.as_bytes(), json::Limits::default()).unwrap();
+    let value = |name| answer.get(name).unwrap().clone();
+    (value("not_searched"), value("own_questions_left_out"))
+}
+
+#[test]
+fn a_request_that_cannot_be_searched_wholly_counts_once_in_copies_and_on_several_devices() {
+    let logs = Logs::new();
+    let data = object! { "data" => vec!["x"; 200].into_iter().collect::<Value>() };
+    for with_answers in [false, true] {
+        let log = |salt: &str, cut: &dyn Fn(&Half<'_>, &str) -> Vec<u8>| -> Vec<u8> {
+            let half = |id, is_answer| Half { id, path: "secret/data/app", data: &data, is_answer };
+            let both = |id| [Some(half(id, false)), with_answers.then(|| half(id, true))];
+            (1..=2).flat_map(both).flatten().flat_map(|half| cut(&half, salt)).collect()
+        };
+        let digests = |salt: &str| log(salt, &|half, salt| half.line(salt, over_limit()));
+        let short =
+            |salt: &str| log(salt, &|half, salt| shortened(&half.line(salt, FormatOptions::default())));
+        for (kind, logs_of) in [
+            ("data_as_digest", [digests(SALTS[0]), digests(SALTS[1])]),
+            ("shortened_entries", [short(SALTS[0]), short(SALTS[1])]),
+        ] {
+            let [a, b] =
+                [("a.log", &logs_of[0]), ("b.log", &logs_of[1])].map(|(name, log)| logs.write(name, log));
+            let copy = logs.write("copy.log", &logs_of[0]);
+            for files in [&[&a][..], &[&a, &copy], &[&a, &b], &[&b, &copy, &a]] {
+                let files: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
+                let outcome = logs.find(TEXT, &[&["-format=json", "-"], &files[..]].concat());
+                assert_eq!(outcome.code, 2, "{}{}", outcome.stdout, outcome.stderr);
+                assert_eq!(
+                    counted(&outcome),
+                    (object! { kind => 2_u64 }.into(), 0_u64.into()),
+                    "{with_answers} {files:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn questions_to_the_log_are_left_out_and_counted_once_unless_they_are_asked_for() {
+    let logs = Logs::new();
+    let data = object! { "input" => TEXT };
+    let asked = |id, options: FormatOptions| {
+        let half = |is_answer| Half { id, path: "sys/audit-hash/file", data: &data, is_answer };
+        let both = |salt: &str| {
+            [half(false).line(salt, options.clone()), half(true).line(salt, options.clone())].concat()
+        };
+        [both(SALTS[0]), both(SALTS[1]), both(SALTS[0])].concat()
+    };
+    let (cut, whole) = (asked(1, over_limit()), asked(2, FormatOptions::default()));
+    let log = logs.write("a.log", &[cut.clone(), whole].concat());
+    let cut = logs.write("cut.log", &cut);
+    let digests = |count: u64| {
+        if count > 0 { object! { "data_as_digest" => count }.into() } else { Value::from(Object::new()) }
+    };
+    for (more, file, code, expected) in [
+        (&[][..], &log, 0, (digests(0), Value::from(2_u64))),
+        (&[][..], &cut, 0, (digests(0), Value::from(1_u64))),
+        (&["-own-questions"][..], &log, 1, (digests(1), Value::from(0_u64))),
+        (&["-own-questions"][..], &cut, 2, (digests(1), Value::from(0_u64))),
+    ] {
+        let outcome = logs.find(TEXT, &[more, &["-format=json", "-", file]].concat());
+        assert_eq!((outcome.code, counted(&outcome)), (code, expected), "{more:?} {file} {}", outcome.stdout);
     }
 }
 
@@ -260,9 +356,7 @@ fn a_text_in_the_clear_is_found_and_not_shown() {
 #[test]
 fn numbers_and_digests_are_said() {
     let mut logs = Logs::new();
-    let options =
-        FormatOptions { limits: Limits { nodes: 1, ..Default::default() }, ..FormatOptions::default() };
-    let line = logs.line(SALTS[0], options, &object! { "a" => "4711", "b" => "x" });
+    let line = logs.line(SALTS[0], over_limit(), &object! { "a" => "4711", "b" => "x" });
     let log = logs.write("a.log", &line);
     let outcome = logs.find("4711", &["-", &log]);
     assert_eq!(outcome.code, 2, "{}{}", outcome.stdout, outcome.stderr);

@@ -1,7 +1,6 @@
 //! The answer to a query: rows as objects, and what they rest on.
 //! Never in it: which rows.
 
-use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, FieldKind, Gap, Row, Summary};
 use onrecord_value::{Object, Value, object};
 
@@ -87,12 +86,9 @@ pub(super) fn object(
     let reasons: Object = skipped.iter().map(|(path, why)| (path.as_str(), *why)).collect();
     let covered =
         summary.covered.map(|(from, to)| object! { "from" => from.to_string(), "to" => to.to_string() });
-    // Lines in the clear would be counted among them, and the number would answer questions about these.
-    let undecided = rows.query.sources.are_all_hashed(&summary.salts).then_some(summary.undecided);
     let is_whole = rows.bound.is_none()
-        && undecided == Some(0)
         && summary.damaged.is_empty()
-        && summary.too_long + summary.torn + summary.incomplete_parts == 0
+        && summary.undecided + summary.too_long + summary.torn + summary.incomplete_parts == 0
         && summary.doubles_missed == 0
         && !summary.join_is_partial;
     object! {
@@ -112,12 +108,12 @@ pub(super) fn object(
         // Of what was not read nothing is known.
         "missing" => rows.bound.is_none().then_some(summary.missing),
         "not_entries" => summary.not_entries,
-        "own_questions_left_out" => rows.own_questions_left_out,
+        "own_questions_left_out" => summary.own_questions_left_out,
         "rows" => rows.values.into_iter().collect::<Value>(),
         "skipped" => reasons,
         "torn" => summary.torn,
         "unanswered" => rows.unanswered,
-        "undecided" => undecided,
+        "undecided" => summary.undecided,
     }
 }
 
@@ -129,29 +125,4 @@ fn gap(gap: &Gap) -> Value {
         "since" => gap.since.map(|since| since.to_string()),
         "until" => gap.until.to_string(),
     })
-}
-
-/// Whether a row has the look of a raw device, whose texts are in the clear: for a salt that has lines of both kinds, because the
-/// configuration made its device raw or stopped that, and for one that a version stored which did not say what its lines are like.
-pub(super) fn looks_raw(row: &Row) -> bool {
-    let tokens =
-        [&["auth", "client_token"][..], &["request", "client_token"], &["response", "auth", "client_token"]];
-    let tokens: Vec<Value> = tokens.into_iter().filter_map(|keys| row.value(keys)).collect();
-    if !tokens.is_empty() {
-        return tokens.iter().any(has_clear_text);
-    }
-    // Without a token its data decides.
-    [["request", "data"], ["response", "data"]]
-        .iter()
-        .filter_map(|keys| row.value(keys))
-        .any(|data| has_clear_text(&data))
-}
-
-fn has_clear_text(value: &Value) -> bool {
-    match value {
-        Value::String(text) => !text.is_empty() && !text.starts_with(HASH_PREFIX),
-        Value::Array(values) => values.iter().any(has_clear_text),
-        Value::Object(object) => object.iter().any(|(_, value)| has_clear_text(value)),
-        _ => false,
-    }
 }

@@ -29,6 +29,16 @@ pub(super) enum Text {
     Own(Vec<u8>),
 }
 
+impl Text {
+    /// The text of the entry, found in this line.
+    pub(super) fn of<'l>(&'l self, line: &'l [u8]) -> &'l [u8] {
+        match self {
+            Self::From(start) => line.get(*start..).unwrap_or_default(),
+            Self::Own(text) => text,
+        }
+    }
+}
+
 /// What a reader needs of an entry.
 pub(super) struct Facts {
     pub(super) entry_type: EntryType,
@@ -75,11 +85,7 @@ pub fn entry_object(line: &[u8]) -> Option<Object> {
     }
     // Its fields have values that no server writes, or it is behind a torn one.
     let Found { text, .. } = read(line).ok()?;
-    let text = match &text {
-        Text::From(start) => line.get(*start..)?,
-        Text::Own(text) => text,
-    };
-    match json::parse(text, json::Limits::default()) {
+    match json::parse(text.of(line), json::Limits::default()) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
     }

@@ -62,12 +62,12 @@ pub(super) struct Joiner<'q> {
     corrupt: Vec<Record>,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
-    declared: HashMap<Boot, SeqSet>,
+    /// Numbers that are not missing although no line that was read has them: gaps declare them, or their lines were passed over.
+    accounted: HashMap<Boot, SeqSet>,
     ranges: usize,
     gap_ids: HashSet<Id>,
     devices: BTreeSet<u64>,
-    salts: BTreeSet<u64>,
-    last_salt: Option<SaltId>,
+    last_device: Option<SaltId>,
     /// Lines of each source so far.
     lines: Vec<u64>,
     /// Requests of the chunk that is being joined.
@@ -88,12 +88,11 @@ impl<'q> Joiner<'q> {
             parts: Parts::with_text(PARTS_BYTES_MAX),
             corrupt: Vec::new(),
             gaps: Vec::new(),
-            declared: HashMap::new(),
+            accounted: HashMap::new(),
             ranges: 0,
             gap_ids: HashSet::new(),
             devices: BTreeSet::new(),
-            salts: BTreeSet::new(),
-            last_salt: None,
+            last_device: None,
             lines: Vec::new(),
             fresh: Vec::new(),
         }
@@ -117,6 +116,7 @@ impl<'q> Joiner<'q> {
             skipped_before,
             lines,
             passed_over,
+            passed_numbers,
             entries,
             others,
             not_entries,
@@ -135,6 +135,7 @@ impl<'q> Joiner<'q> {
         self.summary.passed_over += passed_over;
         self.summary.not_entries += not_entries;
         self.summary.torn += torn;
+        self.account_for(&passed_numbers);
         for time in times.into_iter().flat_map(|(first, last)| [first, last]) {
             self.cover(time);
         }
@@ -155,11 +156,12 @@ impl<'q> Joiner<'q> {
     }
 
     fn note_device(&mut self, record: Option<&Record>) {
-        // Nearly all lines have the salt of the line before.
-        let Some(record) = record.filter(|record| self.last_salt != Some(record.salt)) else { return };
-        self.last_salt = Some(record.salt);
-        self.salts.insert(record.salt.number());
-        self.devices.insert(record.device_id().number());
+        let Some(device) = record.map(Record::device_id).filter(|device| self.last_device != Some(*device))
+        else {
+            return;
+        };
+        self.last_device = Some(device);
+        self.devices.insert(device.number());
     }
 
     fn entry(
@@ -319,7 +321,8 @@ impl<'q> Joiner<'q> {
 
     /// Delivers a row, if it is asked for and the sink takes it: whether that is so.
     fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
-        if !self.is_asked_for(row) || !sink.takes(row) {
+        let is_left_out = !self.query.own_questions && row.is_own_question();
+        if !self.is_asked_for(row) || self.has_texts() && !is_left_out && !sink.takes(row) {
             return ControlFlow::Continue(false);
         }
         if row.answered {
@@ -327,7 +330,7 @@ impl<'q> Joiner<'q> {
             self.delivered.insert(EntryType::Response, &id, record.as_ref());
         }
         let summary = &mut self.summary;
-        if !self.query.own_questions && row.is_own_question() {
+        if is_left_out {
             summary.own_questions_left_out += 1;
             return ControlFlow::Continue(true);
         }

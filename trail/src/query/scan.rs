@@ -12,6 +12,7 @@ use onrecord_value::Time;
 
 use super::entry::{Facts, Found, Missing, Text, is_special, read, time_of};
 use super::filter::Filter;
+use super::in_clear::is_in_clear;
 use super::leaf::Leaves;
 use super::needles::{Needles, Texts};
 use super::row::{At, Bytes, Row};
@@ -40,12 +41,21 @@ pub(super) struct Scanned {
     pub(super) skipped_before: u64,
     pub(super) lines: u64,
     pub(super) passed_over: u64,
+    /// Their numbers.
+    pub(super) passed_numbers: Vec<Record>,
     pub(super) entries: Vec<Head>,
     pub(super) others: Vec<Other>,
     pub(super) not_entries: u64,
     pub(super) torn: u64,
     /// The first and the last time.
     pub(super) times: Option<(Time, Time)>,
+}
+
+impl Scanned {
+    fn pass_over(&mut self, record: Option<Record>) {
+        self.passed_over += 1;
+        self.passed_numbers.extend(record);
+    }
 }
 
 /// An entry of a request or an answer.
@@ -182,6 +192,7 @@ impl<'q> LineReader<'q> {
             skipped_before,
             lines: 0,
             passed_over: 0,
+            passed_numbers: Vec::new(),
             entries: Vec::new(),
             others: Vec::new(),
             not_entries: 0,
@@ -210,9 +221,8 @@ impl<'q> LineReader<'q> {
         let Some((entry, object)) = self.scanner.json_entry(line) else {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
-        if self.is_passed_over(entry.record.as_ref()) {
-            scanned.passed_over += 1;
-            return;
+        if self.is_passed_over(entry.record.as_ref(), object) {
+            return scanned.pass_over(entry.record);
         }
         let has_text = self.texts.are_in(line);
         let mut judged = Judged::default();
@@ -239,10 +249,11 @@ impl<'q> LineReader<'q> {
         });
     }
 
-    /// Whether a line is of a salt that is not asked for.
-    fn is_passed_over(&self, record: Option<&Record>) -> bool {
-        let is_asked = |salts: &HashSet<SaltId>| record.is_some_and(|record| salts.contains(&record.salt));
-        self.query.salts.as_ref().is_some_and(|salts| !is_asked(salts))
+    /// Whether a line is of a salt that is not asked for, or in the clear where only hashed ones are.
+    pub(super) fn is_passed_over(&self, record: Option<&Record>, object: &[u8]) -> bool {
+        let is_of = |salts: &HashSet<SaltId>| record.is_some_and(|record| salts.contains(&record.salt));
+        self.query.salts.as_ref().is_some_and(|salts| !is_of(salts))
+            || is_of(&self.query.hashed_only) && is_in_clear(object)
     }
 
     /// Whether the bytes alone show that an answer in our own form is not asked for.
@@ -318,22 +329,21 @@ impl<'q> LineReader<'q> {
             Err(Missing::NotAnEntry | Missing::Torn) => return scanned.torn += 1,
         };
         scanned.torn += u64::from(after_torn);
-        let passed_over = self.is_passed_over(facts.record.as_ref());
-        if !passed_over {
-            times.add(facts.time);
-        }
         let (text, from) = match text {
             Text::Own(text) => (Some(text), 0),
             Text::From(from) => (None, from),
         };
         let object = text.as_deref().or_else(|| line.get(from..)).unwrap_or_default();
+        let passed_over = self.is_passed_over(facts.record.as_ref(), object);
+        if !passed_over {
+            times.add(facts.time);
+        }
         let other = is_special(object, &leaves)
             .then(|| self.special(line.get(from..).unwrap_or_default(), &facts, scanned.lines))
             .flatten();
         // Each probe has a salt that is thrown away.
         if passed_over && !matches!(other, Some(Other::Probe)) {
-            scanned.passed_over += 1;
-            return;
+            return scanned.pass_over(facts.record);
         }
         if let Some(other) = other {
             return scanned.others.push(other);

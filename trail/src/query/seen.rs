@@ -127,14 +127,14 @@ impl Seen {
         ranges.iter().map(unseen).fold(0, u64::saturating_add)
     }
 
-    /// How many numbers are missing between the first and the last of each start, and are not declared as missed.
-    pub(super) fn missing(&self, declared: &HashMap<Boot, SeqSet>) -> u64 {
+    /// How many numbers are missing between the first and the last of each start, and are not accounted for.
+    pub(super) fn missing(&self, accounted: &HashMap<Boot, SeqSet>) -> u64 {
         let of_boot = |(boot, seqs): (&Boot, &SeenSeqs)| {
             let Some(hull) = seqs.bounds() else { return 0 };
             let hull = SeqSet::from(hull);
-            let declared =
-                declared.get(boot).map(|declared| declared.intersection(&hull)).unwrap_or_default();
-            self.unseen(*boot, &hull).saturating_sub(self.unseen(*boot, &declared))
+            let accounted =
+                accounted.get(boot).map(|accounted| accounted.intersection(&hull)).unwrap_or_default();
+            self.unseen(*boot, &hull).saturating_sub(self.unseen(*boot, &accounted))
         };
         self.boots.iter().map(of_boot).fold(0, u64::saturating_add)
     }

@@ -1,7 +1,6 @@
 //! What an answer rests on: what was read, what is missing in it, and what was left out.
 //! Never in it: rows.
 
-use onrecord_entry::SaltId;
 use onrecord_value::Time;
 
 /// What a query read, and what its rows lack.
@@ -30,7 +29,7 @@ pub struct Summary {
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
-    /// Lines of salts that are not asked for.
+    /// Lines of salts that are not asked for, and those in the clear where only hashed ones are.
     pub passed_over: u64,
     /// Entries of requests and answers among them.
     pub entries: u64,
@@ -60,15 +59,13 @@ pub struct Summary {
     pub probes: u64,
     /// Kept checkpoints of other devices' trees.
     pub checkpoints: u64,
-    /// Entries whose number is missing between the first and the last of their start on every device, and that no gap
-    /// declares. Of logs that were not read to their ends it is not known: then 0.
+    /// Entries whose number, between the first and the last of their start, no line has, also none that was passed over, and
+    /// that no gap declares. Of logs that were not read to their ends it is not known: then 0.
     pub missing: u64,
     /// Sources that could be read only in part, or not at all.
     pub damaged: Vec<DamagedSource>,
     /// The devices whose entries were read, by the ids of their salts.
     pub devices: Vec<String>,
-    /// The salts of those entries: more than one of a device whose salt was replaced.
-    pub salts: Vec<SaltId>,
     /// Whether memory did not allow to join every answer with its request.
     pub join_is_partial: bool,
     /// About how many entries without numbers were read twice and counted twice, because the first copy was too long ago to be

@@ -1,11 +1,14 @@
 //! Logs of several devices of one server: each has its own hashes of the same entries, and a request is one row.
 //! Never in it: logs of one device.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use onrecord_entry::format::Format;
 use onrecord_entry::gap::{Gap, Ranges};
+use onrecord_entry::oversize::{Oversize, OversizeError, send_within};
 use onrecord_entry::text::Template;
-use onrecord_entry::{Entry, SeqRange};
+use onrecord_entry::{Entry, FormatOptions, HASH_PREFIX, Salt, SeqRange};
 use onrecord_trail::Input;
 use onrecord_trail::query::{Field, Filter, Query, Row, Sink, Summary, run};
 use onrecord_value::object;
@@ -192,7 +195,7 @@ proptest! {
     }
 }
 
-/// A sink that takes the rows of one device alone.
+/// A sink that takes the rows of one device alone, of those that have a text.
 struct OnlyOf(String, Vec<Row>);
 
 impl Sink for OnlyOf {
@@ -230,10 +233,85 @@ fn a_row_that_the_sink_does_not_take_leaves_its_place_to_the_copy_of_another_dev
             "audit.log",
             &lines.iter().flat_map(|line| line.iter().copied()).collect::<Vec<u8>>(),
         );
-        for query in [query(""), containing(&hashes)] {
-            let mut sink = OnlyOf(device.clone(), Vec::new());
-            let summary = run(vec![Input::file(&log)], &query, &mut sink);
-            assert_eq!((sink.1.len(), summary.rows), (1, 1), "order {at}");
+        let mut sink = OnlyOf(device.clone(), Vec::new());
+        let summary = run(vec![Input::file(&log)], &containing(&hashes), &mut sink);
+        assert_eq!((sink.1.len(), summary.rows), (1, 1), "order {at}");
+    }
+}
+
+/// A query that takes only hashed lines of this salt.
+fn hashed_only(salt: &str, filter: &str) -> Query {
+    Query { hashed_only: HashSet::from([Salt::new(salt).id()]), ..query(filter) }
+}
+
+/// The lines in each order, as logs.
+fn orders(lines: &[&Vec<u8>]) -> Vec<Vec<u8>> {
+    if lines.is_empty() {
+        return vec![Vec::new()];
+    }
+    let with_first = |at: usize| {
+        let mut others = lines.to_vec();
+        let first = others.remove(at);
+        orders(&others).into_iter().map(|others| [&first[..], &others].concat())
+    };
+    (0..lines.len()).flat_map(with_first).collect()
+}
+
+#[test]
+fn a_line_in_the_clear_that_is_passed_over_hides_no_entry_of_a_hashing_device() {
+    let raw = Device::with("raw", FormatOptions { log_raw: true, ..FormatOptions::default() });
+    let [hashing, third] = ["a", "b"].map(Device::new);
+    let asked = with_user(1, "ann");
+    let both = |device: &Device| [device.half(&asked, false, 2), device.half(&asked, true, 3)];
+    let (raw, third) = (both(&raw), both(&third));
+    let [request, answer] = &both(&hashing);
+    let cases = [
+        // The hashing device lacks the answer, or the request, or neither.
+        (vec![&raw[0], &raw[1], request], (1, 0)),
+        (vec![&raw[0], &raw[1], answer], (0, 1)),
+        (vec![&raw[0], &raw[1], request, answer], (0, 0)),
+        // Another one has the answer.
+        (vec![&raw[1], request, &third[0], &third[1]], (0, 0)),
+    ];
+    // Whether the line in the clear is asked for makes no difference: that would answer questions about its texts.
+    let filters = ["", "op=read", "not request.data.user=ann", "not request.data.user=bob"];
+    for (lines, (unanswered, alone)) in cases {
+        for log in orders(&lines) {
+            for filter in filters {
+                let (found, summary) = rows_of(&log, &hashed_only("raw", filter));
+                let said = (summary.rows, summary.unanswered, summary.answers_alone, summary.missing);
+                assert_eq!((found.len(), said), (1, (1, unanswered, alone, 0)), "{filter}");
+                let user = found[0].value(&["request", "data", "user"]).unwrap();
+                assert!(user.as_str().unwrap().starts_with(HASH_PREFIX), "{filter}");
+            }
+            let (found, summary) = rows_of(&log, &hashed_only("raw", "request.data.user=ann"));
+            assert_eq!((found.len(), summary.rows, summary.undecided), (0, 0, 0));
         }
     }
+}
+
+#[test]
+fn lines_in_the_clear_are_passed_over_in_any_form_and_their_numbers_are_not_missing() {
+    let options = |log_raw| FormatOptions { log_raw, ..FormatOptions::default() };
+    let jsonx = FormatOptions { format: Format::Jsonx, ..options(true) };
+    let pair = |options, id| Device::with("a", options).pair(&with_user(id, "ann"));
+    let long = Asked { id: 4, data: object! { "user" => "x".repeat(5000) }, ..Asked::default() };
+    let mut split = Vec::new();
+    for (is_answer, seq) in [(false, 8), (true, 9)] {
+        let line = Device::with("a", options(true)).half(&long, is_answer, seq);
+        let sent = send_within(&line, 4096, Oversize::Split, |part| -> Result<(), OversizeError> {
+            split.extend_from_slice(part);
+            Ok(())
+        });
+        sent.unwrap();
+    }
+    let log =
+        [pair(options(false), 1), pair(options(true), 2), pair(jsonx, 3), split, pair(options(false), 5)]
+            .concat();
+    let (found, summary) = rows_of(&log, &hashed_only("a", ""));
+    assert_eq!(ids(&found), [uuid(1), uuid(5)]);
+    assert_eq!((summary.passed_over, summary.entries, summary.missing), (6, 4, 0));
+    // Of another salt they are read.
+    let (found, summary) = rows_of(&log, &hashed_only("b", ""));
+    assert_eq!((found.len(), summary.passed_over), (5, 0));
 }

@@ -1,6 +1,7 @@
 //! `log find-secret`: where a text occurs in audit logs whose texts are hashed.
 //! Never in it: the text on a command line, on a terminal, in a file, or in a core dump.
 
+mod cut_requests;
 mod explain;
 mod forms;
 mod hashes;
@@ -12,7 +13,7 @@ use onrecord_trail::query::Filter;
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::{Object, Value};
 
-use super::question::{FILTER, SINCE, TZ, UNTIL, ask_for, question};
+use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask_for, question};
 use super::{LIMIT, UNREADABLE, answer, limit, unreadable};
 use crate::command::audit::passphrase;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
@@ -62,6 +63,7 @@ pub(crate) const COMMAND: Command =
             Flag::bool("exact", "Search for the text as it is, and for no other form of it."),
             FILTER,
             LIMIT,
+            OWN_QUESTIONS,
             passphrase::FLAG,
             Flag::text("salts", "Salt file of \"audit salts -export\". No server is called then."),
             SINCE,

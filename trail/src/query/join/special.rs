@@ -17,7 +17,7 @@ use crate::query::{Gap, Sink, Summary};
 
 /// Gaps that are kept; further ones are counted.
 const GAPS_MAX: usize = 1000;
-/// Ranges of numbers that gaps declare, at most, and ids of gaps.
+/// Ranges of numbers that are accounted for, at most, and ids of gaps.
 const RANGES_MAX: usize = 100_000;
 
 impl Joiner<'_> {
@@ -73,6 +73,11 @@ impl Joiner<'_> {
             return ControlFlow::Continue(());
         };
         let facts = found.facts;
+        if self.reader.is_passed_over(facts.record.as_ref(), found.text.of(&text)) {
+            self.summary.passed_over += 1;
+            self.account_for(facts.record.as_slice());
+            return ControlFlow::Continue(());
+        }
         let is_new = facts.record.as_ref().is_none_or(|record| !self.seen.contains(record));
         self.summary.split += u64::from(is_new);
         let has_text = self.reader.has_text(&text);
@@ -95,6 +100,18 @@ impl Joiner<'_> {
         self.entry(head, at, || bytes, sink)
     }
 
+    /// Notes numbers of lines that were passed over.
+    pub(super) fn account_for(&mut self, records: &[Record]) {
+        for record in records {
+            if self.ranges < RANGES_MAX {
+                let accounted = self.accounted.entry(record.boot).or_default();
+                let before = accounted.ranges().len();
+                accounted.insert(record.seq);
+                self.ranges = self.ranges + accounted.ranges().len() - before;
+            }
+        }
+    }
+
     fn gap(&mut self, id: Id, gap: Gap, facts: &fast_scan::Gap, record: Record) {
         self.note_device(Some(&record));
         if self.gap_ids.len() >= RANGES_MAX || !self.gap_ids.insert(id) {
@@ -103,8 +120,8 @@ impl Joiner<'_> {
         let boot = facts.boot.unwrap_or(record.boot);
         self.ranges += facts.ranges.ranges().len();
         if self.ranges <= RANGES_MAX {
-            let declared = self.declared.entry(boot).or_default();
-            facts.ranges.iter().for_each(|range| declared.insert_range(range));
+            let accounted = self.accounted.entry(boot).or_default();
+            facts.ranges.iter().for_each(|range| accounted.insert_range(range));
         }
         // Without a beginning it may have begun at any time.
         let is_asked = self.query.since.is_none_or(|asked| gap.until >= asked)
@@ -140,15 +157,14 @@ impl Joiner<'_> {
         if !interrupted {
             self.count_incomplete_parts();
         }
-        let Self { mut summary, seen, gaps, declared, devices, salts, .. } = self;
+        let Self { mut summary, seen, gaps, accounted, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
         }
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
-        summary.missing = if interrupted { 0 } else { seen.missing(&declared) };
+        summary.missing = if interrupted { 0 } else { seen.missing(&accounted) };
         summary.doubles_missed = seen.doubles_missed();
-        summary.salts = salts.into_iter().map(SaltId::from_number).collect();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
         summary.interrupted = interrupted;
         summary

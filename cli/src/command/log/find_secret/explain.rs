@@ -33,7 +33,7 @@ impl Searched<'_> {
     pub(super) fn is_whole(&self) -> bool {
         let summary = &self.summary;
         let unread = summary.too_long + summary.torn + summary.incomplete_parts;
-        let in_part = self.hits.digests() + self.hits.elided();
+        let in_part = self.hits.cut().digests() + self.hits.cut().shortened();
         self.unknown().is_empty()
             && self.hashes.warnings.is_empty()
             && summary.entries > 0
@@ -45,8 +45,8 @@ impl Searched<'_> {
     /// What may hold the text without being found, as counts.
     pub(super) fn not_searched(&self) -> Object {
         counts([
-            ("data_as_digest", self.hits.digests()),
-            ("shortened_entries", self.hits.elided()),
+            ("data_as_digest", self.hits.cut().digests()),
+            ("shortened_entries", self.hits.cut().shortened()),
             ("damaged_files", self.summary.damaged.len() as u64),
             ("incomplete_parts", self.summary.incomplete_parts),
             ("torn_entries", self.summary.torn),
@@ -75,16 +75,17 @@ impl Searched<'_> {
                 "The logs have entries after the salts were exported ({exported}): salts that were made since are not searched."
             ));
         }
-        if self.hits.digests() > 0 {
+        let cut = self.hits.cut();
+        if cut.digests() > 0 {
             list.push(format!(
                 "{} only a digest of the data, which has more than the limits allow or came without a valid token: the text is not found in it.",
-                count(self.hits.digests(), "request has", "requests have")
+                count(cut.digests(), "request has", "requests have")
             ));
         }
-        if self.hits.elided() > 0 {
+        if cut.shortened() > 0 {
             list.push(format!(
                 "{} shortened by the device: what was left out cannot be searched.",
-                count(self.hits.elided(), "entry was", "entries were")
+                count(cut.shortened(), "request was", "requests were")
             ));
         }
         if self.hits.is_cut() {

@@ -11,6 +11,7 @@ use onrecord_trail::query::{Field, Place, Position, Row, Zone, places};
 
 use super::super::question::Rows;
 use super::super::row_cells::{HASH_SHOWN, short};
+use super::cut_requests::{self, CutRequests};
 use super::forms::{Form, escaped};
 use super::hashes::Hashes;
 use crate::printer::sheet::{Cell, Sheet};
@@ -21,10 +22,6 @@ const CLEAR_MIN: usize = 5;
 const MASK: &str = "[the text]";
 /// and of a word that has a short text in it.
 const HIDDEN: &str = "[hidden]";
-/// What a line has whose data was replaced by a digest, in both formats.
-const OVER_LIMIT: &[u8] = b"data_over_limit";
-/// What a line has that its device shortened, in both formats.
-const ELIDED: [&[u8]; 2] = [b"\"elided\":{\"bytes\":", b"<json:object name=\"elided\">"];
 
 /// What was found, and what could not be.
 pub(super) struct Hits<'f> {
@@ -36,8 +33,9 @@ pub(super) struct Hits<'f> {
     sheet: Sheet,
     found: u64,
     in_clear: u64,
-    digests: u64,
-    elided: u64,
+    /// Where the text is in the row that was taken last.
+    places: BTreeSet<Place>,
+    cut: CutRequests,
 }
 
 impl<'f> Hits<'f> {
@@ -57,14 +55,14 @@ impl<'f> Hits<'f> {
             ("id", ""),
             ("at", "Line"),
         ]);
-        Self { forms, hashes, zone, most, sheet, found: 0, in_clear: 0, digests: 0, elided: 0 }
+        let (places, cut) = (BTreeSet::new(), CutRequests::default());
+        Self { forms, hashes, zone, most, sheet, found: 0, in_clear: 0, places, cut }
     }
 
     /// The bytes of which a line must have some.
     pub(super) fn needles(&self) -> Vec<Vec<u8>> {
         let hashes = self.hashes.list.iter().map(|hash| hash.text.clone().into_bytes());
-        let marks = ELIDED.iter().chain([&OVER_LIMIT]).map(|mark| mark.to_vec());
-        hashes.chain(marks).chain(self.clear().into_iter().flat_map(escaped)).collect()
+        hashes.chain(cut_requests::marks()).chain(self.clear().into_iter().flat_map(escaped)).collect()
     }
 
     /// The text itself, if it is long enough to mean something.
@@ -84,12 +82,9 @@ impl<'f> Hits<'f> {
         self.in_clear
     }
 
-    pub(super) fn digests(&self) -> u64 {
-        self.digests
-    }
-
-    pub(super) fn elided(&self) -> u64 {
-        self.elided
+    /// Requests in which the text may be without being found.
+    pub(super) fn cut(&self) -> &CutRequests {
+        &self.cut
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -105,7 +100,7 @@ impl<'f> Hits<'f> {
     }
 
     /// Where the text is in the lines of a row.
-    fn places(&self, row: &Row) -> BTreeSet<Place> {
+    fn places_in(&self, row: &Row) -> BTreeSet<Place> {
         let mut texts: Vec<&str> = self.hashes.list.iter().map(|hash| hash.text.as_str()).collect();
         texts.extend(self.clear());
         lines(row).flat_map(|line| places(line, &texts)).collect()
@@ -179,19 +174,20 @@ impl<'f> Hits<'f> {
 }
 
 impl Rows for Hits<'_> {
-    /// A row that only has a mark is counted and not taken: another device may have the whole entry.
+    /// A row that only has a mark is noted and not taken: another device may have the whole entry.
     fn takes(&mut self, row: &Row) -> bool {
-        if !self.places(row).is_empty() {
-            return true;
+        self.places = self.places_in(row);
+        let is_hit = !self.places.is_empty();
+        if is_hit {
+            self.cut.remove(row);
+        } else {
+            self.cut.insert(row, &lines(row).collect::<Vec<_>>());
         }
-        let has = |mark: &[u8]| lines(row).any(|line| memchr::memmem::find(line, mark).is_some());
-        self.elided += u64::from(ELIDED.into_iter().any(has));
-        self.digests += u64::from(has(OVER_LIMIT));
-        false
+        is_hit
     }
 
     fn row(&mut self, _: &mut dyn Write, row: &Row) -> ControlFlow<()> {
-        let found = self.places(row);
+        let found = std::mem::take(&mut self.places);
         self.found += 1;
         self.in_clear += u64::from(found.iter().any(|place| self.hashes.list.get(place.text).is_none()));
         if (self.sheet.rows.len() as u64) < self.most {
