@@ -146,6 +146,72 @@ fn only_a_command_that_revokes_is_called_so() {
     assert_eq!(row.str("find_accessor"), None);
 }
 
+/// The look-up of a path's mount, with its answer.
+fn preflight<'a>(seconds: u8, path: &'a str, token: char, response: &str) -> Asked<'a> {
+    Asked { mount_type: "system", response: response.to_owned(), ..asked(seconds, "read", path, token) }
+}
+
+const PREFLIGHT_OF_APP: &str = "sys/internal/ui/mounts/secret/app";
+const FORBIDDEN: &str = r#"{"status_code":403}"#;
+
+/// Of each row the action, the name, the path and how often.
+fn who(words: &[&str]) -> Vec<(String, String, String, i64)> {
+    let answer = object(&log(&[&["who", "-format=json"], words].concat()));
+    let of = |row: &Object| {
+        let text = |name: &str| row.str(name).unwrap_or_default().to_owned();
+        (text("action"), text("who"), text("path"), row.get("times").and_then(Value::as_i64).unwrap())
+    };
+    rows(&answer, "who").iter().map(of).collect()
+}
+
+#[test]
+fn a_client_that_was_refused_at_the_preflight_is_shown_and_one_that_was_not_is_left_out() {
+    let logs = Logs::new();
+    let file = logs.write(
+        "audit.log",
+        &[
+            preflight(1, PREFLIGHT_OF_APP, 'a', FORBIDDEN),
+            preflight(2, PREFLIGHT_OF_APP, 'a', FORBIDDEN),
+            // Vault's log has no status.
+            preflight(3, PREFLIGHT_OF_APP, 'b', r#"{},"error":"permission denied""#),
+            preflight(4, PREFLIGHT_OF_APP, 'c', r#"{"status_code":200}"#),
+            Asked { mount_type: "kv", ..asked(5, "read", "secret/app", 'c') },
+            preflight(6, "sys/internal/ui/mounts/secret/app2", 'd', FORBIDDEN),
+            preflight(7, "sys/internal/ui/mounts/secret", 'e', FORBIDDEN),
+            preflight(8, "sys/internal/ui/mounts/secret", 'f', r#"{"status_code":200}"#),
+        ],
+    );
+    let row = |action: &str, who: &str, path: &str, times| (action.into(), who.into(), path.into(), times);
+    let at_preflight = |who: &str, path: &str, times| row("refused at preflight", who, path, times);
+    let app = [row("read", "token-c", "", 1), at_preflight("token-a", "", 2), at_preflight("token-b", "", 1)];
+    assert_eq!(who(&["secret/app", &file]), app);
+    // With -mount a kv command looks up the mount alone.
+    assert_eq!(who(&["secret", &file]), [at_preflight("token-e", "", 1)]);
+    let below = [
+        row("read", "token-c", "secret/app", 1),
+        at_preflight("token-a", "secret/app", 2),
+        at_preflight("token-b", "secret/app", 1),
+        at_preflight("token-d", "secret/app2", 1),
+        at_preflight("token-e", "secret", 1),
+    ];
+    assert_eq!(who(&["secret/*", &file]), below);
+    // Who asks for the look-ups themselves is told of all.
+    let all =
+        [row("read", "token-c", "", 1), row("refused", "token-a", "", 2), row("refused", "token-b", "", 1)];
+    assert_eq!(who(&[PREFLIGHT_OF_APP, &file]), all);
+    let said = log(&["who", "secret/app", &file]).stdout;
+    let line = said.lines().find(|line| line.contains("token-a")).unwrap();
+    assert!(line.starts_with("refused at preflight  token-a  203.0.113.9  aaaaaaaaaaaa  2 "), "{said}");
+    assert_eq!(
+        said.matches("\nRefused at preflight: kv commands look up the mount of a path").count(),
+        1,
+        "{said}"
+    );
+    // A filter takes the path as it is.
+    let searched = log(&["search", "-count", "path=secret/app", &file]).stdout;
+    assert!(searched.contains("\n1 request."), "{searched}");
+}
+
 #[test]
 fn an_answer_that_was_wrapped_was_not_read_by_the_one_who_asked() {
     let logs = Logs::new();

@@ -98,6 +98,10 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let body = json!({"ciphertext": sealed.trim()});
     assert_eq!(steal(&server, &stolen, "POST", "transit/decrypt/app", Some(body)).0, 200);
     assert_eq!(steal(&server, wrapping.trim(), "POST", "sys/wrapping/unwrap", None).0, 200);
+    // Somebody without rights: the kv command ends at its preflight.
+    let stranger = shell.does("onrecord token create -field=token -policy=default -display-name=stranger");
+    let refused = shell.refuses(2, &format!("VAULT_TOKEN={} onrecord kv get secret/app", stranger.trim()));
+    assert!(refused.contains("preflight"), "{refused}");
     std::fs::write(shell.home().join("leaked.txt"), format!("{stolen}\n")).expect("the text of the token");
 
     // Which token.
@@ -161,6 +165,12 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&who, &["read", "userpass-ann", "127.0.0.1"]), "{who}");
     assert!(has_line(&who, &["read", "token-monitor", "127.0.0.2"]), "{who}");
     assert!(has_line(&who, &["refused", "userpass-ann (token not valid)", "127.0.0.2"]), "{who}");
+    let accessor = shell.does(&format!("onrecord token lookup -format=json {}", stranger.trim()));
+    let accessor: Value = serde_json::from_str(&accessor).expect("JSON");
+    let accessor = accessor["data"]["accessor"].as_str().expect("an accessor");
+    let hash = shell.does(&format!("onrecord audit hash file/ {accessor}"));
+    let hash = &hash.trim().strip_prefix("hmac-sha256:").expect("a hash")[..12];
+    assert!(has_line(&who, &["refused at preflight", "token-stranger", "127.0.0.1", hash]), "{who}");
     assert!(has_line(&who, &["onrecord kv get -mount=secret -version=1 app"]), "{who}");
     runbook.next(&shell, "kv put");
 

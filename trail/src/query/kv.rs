@@ -6,6 +6,10 @@ use std::borrow::Cow;
 /// What comes after the mount in the paths of a version 2 mount.
 const PARTS: [&str; 6] = ["data/", "metadata/", "delete/", "destroy/", "undelete/", "subkeys/"];
 
+/// What comes before a path whose mount is looked up, as the kv commands do before they act on the path. Who has no rights there is
+/// refused already then, and does not send the request itself.
+pub const PREFLIGHT: &str = "sys/internal/ui/mounts/";
+
 /// Whether a path of the log is the one that was typed. `mount` gives the mount of the path of the log and its type.
 pub(super) fn means<'a>(
     typed: &str,
