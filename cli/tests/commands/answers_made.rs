@@ -521,6 +521,46 @@ fn lines_that_cannot_be_shown_are_said_while_following() {
     }
 }
 
+/// What a device does to a line that is too much for it.
+type Cut = fn(&str) -> String;
+
+fn shortened(line: &str) -> String {
+    let elided = format!(r#","elided":{{"bytes":9000,"sha256":"{}"}}}}"#, "0".repeat(64));
+    line.strip_suffix('}').unwrap().to_owned() + &elided
+}
+
+fn digested(line: &str) -> String {
+    line.replace(r#""data":"#, r#""data_over_limit":"nodes","data":"#)
+}
+
+#[test]
+fn what_is_incomplete_on_each_device_is_counted_once_while_following() {
+    // So much is not read at once: what comes after it is joined later.
+    let much = format!(r#"{{"key":"{}"}}"#, "x".repeat(5 * 1024 * 1024));
+    let much = Asked { data: much, ..asked(9, "read", "secret/other", 'a') };
+    let whole = Asked { data: r#"{"key":"value"}"#.to_owned(), ..asked(2, "read", "secret/app", 'a') };
+    let cases: [(Cut, &str, &str, &str); 2] = [
+        (shortened, "path=secret/app", "2", "! 1 entry was shortened by its device"),
+        (digested, "path=secret/app and request.data.key=value", "1", "! 1 request may be meant or not"),
+    ];
+    for (cut, filter, limit, expected) in cases {
+        let logs = Logs::new();
+        let text = |lines: &[String]| lines.join("\n") + "\n";
+        let copy = asked(1, "read", "secret/app", 'a').lines().map(|line| cut(&line));
+        let one = logs.write_text("one.log", &text(&copy));
+        let other = [much.lines(), copy, whole.lines()].concat();
+        let other = logs.write_text("other.log", &text(&other));
+        let (filter, limit) = (format!("-filter={filter}"), format!("-limit={limit}"));
+        let words = ["follow", "-format=jsonl", "-fields=id", "-since=2026-11-01", &filter, &limit];
+        let outcome = log(&[&words, &[one.as_str(), other.as_str()][..]].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let last = outcome.stdout.lines().last().unwrap();
+        assert!(last.contains("00000002-"), "{}", outcome.stdout);
+        let said: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("Not covered")).collect();
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{}", outcome.stderr);
+    }
+}
+
 #[test]
 fn only_trees_cannot_be_followed() {
     let logs = Logs::new();
