@@ -1,5 +1,5 @@
 //! docs/RESPONDING.md: a token is stolen, used from another address, issues others and is revoked; and each block of commands of the
-//! document, run as it is printed, finds who, when, what, the children, and what to rotate.
+//! document, run as it is printed, finds who, when, what, the children, and what to rotate. And what a question about it must not do.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -200,4 +200,25 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&after, &["secret/data/app", "403"]), "{after}");
     assert!(!has_line(&after, &["secret/data/app", "200"]), "{after}");
     assert_eq!(runbook.blocks.next(), None, "each block was run");
+}
+
+#[test]
+fn a_leaked_token_does_not_come_into_the_log_of_a_raw_device_by_the_question_about_it() {
+    const LEAKED: &str = "hvs.aTokenThatStandsNowhereElse4711";
+    let place = Place::new();
+    let [log, raw] = ["audit.log", "raw.log"].map(|name| place.path(name));
+    let server = Server::dev(&["-dev-audit=off"]);
+    server.enable_file("file", &log);
+    server.enable("raw", "file", &json!({"file_path": raw, "log_raw": "true"}));
+    let shell = Shell::of(&server);
+    let is_known = || std::fs::read_to_string(&raw).expect("the log").contains(LEAKED);
+    let ask = |flag: &str| {
+        let line = format!("onrecord log token {flag} - {}", log.display());
+        shell.feed(&line, LEAKED).exits(0).stdout
+    };
+    let said = ask("");
+    assert!(said.contains("its raw device raw/ would record it in the clear"), "{said}");
+    assert!(!is_known(), "nothing was asked");
+    ask("-allow-raw-devices");
+    assert!(is_known(), "the device records what it is sent");
 }
