@@ -56,7 +56,7 @@ use crate::input::Input;
 pub use entry::entry_object;
 pub use field::{Field, FieldInfo, FieldKind};
 pub use filter::{Filter, FilterError};
-pub use kv::typed_path;
+pub use kv::{PREFLIGHT, typed_path};
 pub use places::{Place, places};
 pub use read::LINE_MAX;
 pub use row::{At, Position, Row};

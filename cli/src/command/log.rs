@@ -14,6 +14,7 @@ pub(crate) mod key;
 mod new_file;
 pub(crate) mod prove;
 mod question;
+mod raw_devices;
 pub(crate) mod report;
 mod revoke;
 mod row_cells;

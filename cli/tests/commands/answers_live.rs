@@ -30,7 +30,12 @@ fn without_a_file_the_server_is_asked_for_those_of_its_devices() {
     assert!(refused.stderr.ends_with("Give the log files: FILE...\n"), "{}", refused.stderr);
 }
 
+/// A server whose one device is not raw.
+const NO_RAW: &str = r#"{"data":{"file/":{"type":"file","path":"file/","options":{}}}}"#;
 const SALTS: &str = r#"{"data":{"4ee65a652e765d8e":{"path":"file/"},"9a39330ac43e49c0":{"path":"second/"}}}"#;
+
+/// An accessor in the clear.
+const TOKEN: &str = "iY3B22UsX37Kclvp0NQsO8ghZdZl";
 
 fn hash(text: &str) -> String {
     format!(r#"{{"data":{{"hash":"hmac-sha256:{text}"}}}}"#)
@@ -39,31 +44,59 @@ fn hash(text: &str) -> String {
 #[test]
 fn the_server_hashes_an_accessor_that_is_given_in_the_clear() {
     let other = "0".repeat(64);
-    let asked = cli().reply(200, SALTS).reply(200, &hash(ANN)).reply(200, &hash(&other));
-    let outcome = asked.run(&["log", "token", "-tz=UTC", "iY3B22UsX37Kclvp0NQsO8ghZdZl", AUDIT]);
+    let asked = cli().reply(200, NO_RAW).reply(200, SALTS).reply(200, &hash(ANN)).reply(200, &hash(&other));
+    let outcome = asked.run(&["log", "token", "-tz=UTC", TOKEN, AUDIT]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     assert!(outcome.stdout.contains("\nname       userpass-ann\n"), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains("iY3B22"), "{}", outcome.stdout);
     let sent = outcome.requests();
-    assert_eq!(sent[0], "GET /v1/sys/audit-salts");
-    assert!(sent[1].starts_with("PUT /v1/sys/audit-salts/4ee65a652e765d8e/hash "), "{}", sent[1]);
+    assert_eq!(sent[..2], ["GET /v1/sys/audit", "GET /v1/sys/audit-salts"]);
+    assert!(sent[2].starts_with("PUT /v1/sys/audit-salts/4ee65a652e765d8e/hash "), "{}", sent[2]);
     // From standard input, without the list of salts.
     let asked = cli()
+        .reply(200, NO_RAW)
         .reply(403, r#"{"errors":["permission denied"]}"#)
-        .reply(200, r#"{"data":{"file/":{"type":"file","path":"file/","options":{}}}}"#)
+        .reply(200, NO_RAW)
         .reply(200, &hash(ANN));
-    let outcome = asked.stdin("iY3B22UsX37Kclvp0NQsO8ghZdZl\n").run(&["log", "token", "-tz=UTC", "-", AUDIT]);
+    let outcome = asked.stdin(&format!("{TOKEN}\n")).run(&["log", "token", "-tz=UTC", "-", AUDIT]);
     assert!(outcome.stdout.contains("\nname       userpass-ann\n"), "{}{}", outcome.stdout, outcome.stderr);
-    // Without a server it is said how.
-    let outcome = cli().no_server().variable("VAULT_ADDR", "http://127.0.0.1:1").run(&[
-        "log",
-        "token",
-        "iY3B22UsX37Kclvp0NQsO8ghZdZl",
-        AUDIT,
-    ]);
+    // If the server does not hash, it is said how.
+    let refusal = r#"{"errors":["permission denied"]}"#;
+    let asked = cli().reply(200, NO_RAW).reply(403, refusal).reply(200, NO_RAW).reply(403, refusal);
+    let outcome = asked.run(&["log", "token", TOKEN, AUDIT]);
     assert_eq!(outcome.code, 0);
     assert!(outcome.stdout.contains("! Only a server can hash a token or accessor"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("onrecord audit hash file/ ACCESSOR"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_token_is_not_sent_to_a_server_whose_raw_device_would_record_it_unless_that_is_allowed() {
+    let raw = r#"{"data":{"file/":{"type":"file","options":{}},"raw/":{"type":"file","options":{"log_raw":"true"}}}}"#;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("raw.log");
+    let hashed = format!("hmac-sha256:{ANN}");
+    fs::write(&log, fs::read_to_string(AUDIT).unwrap().replace(&hashed, TOKEN)).unwrap();
+    let log = log.display().to_string();
+    for (status, devices, why) in [
+        (
+            200,
+            raw,
+            "asked. The server would hash the text, and its raw device raw/ would record it in the clear. ",
+        ),
+        (403, "{}", "asked. Whether a raw device would record the text cannot be seen: "),
+    ] {
+        let outcome = cli().reply(status, devices).stdin(TOKEN).run(&["log", "token", "-tz=UTC", "-", &log]);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+        outcome.sent(&["GET /v1/sys/audit"]);
+        let said = outcome.stdout;
+        assert!(said.contains(why) && said.contains("-allow-raw-devices"), "{said}");
+        // A raw log has the text.
+        assert!(said.contains("\nname       userpass-ann\n"), "{said}");
+    }
+    let allowed = cli().reply(200, SALTS).reply(200, &hash(ANN)).reply(200, &hash(&"0".repeat(64)));
+    let outcome = allowed.run(&["log", "token", "-tz=UTC", "-allow-raw-devices", TOKEN, AUDIT]);
+    assert!(outcome.stdout.contains("\nname       userpass-ann\n"), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.requests()[0], "GET /v1/sys/audit-salts");
 }
 
 #[test]
@@ -92,8 +125,9 @@ fn an_accessor_that_is_not_found_and_salts_beyond_the_bound_are_said() {
     let ids: Vec<String> = (0..65).map(|number| format!(r#""{number:016x}":{{"path":"file/"}}"#)).collect();
     let many_salts = format!(r#"{{"data":{{{}}}}}"#, ids.join(","));
     let other = hash(&"1".repeat(64));
-    let asked = (0..64).fold(cli().reply(200, &many_salts), |asked, _| asked.reply(200, &other));
-    let outcome = asked.run(&["log", "token", "-tz=UTC", "iY3B22UsX37Kclvp0NQsO8ghZdZl", AUDIT]);
+    let asked = cli().reply(200, NO_RAW).reply(200, &many_salts);
+    let asked = (0..64).fold(asked, |asked, _| asked.reply(200, &other));
+    let outcome = asked.run(&["log", "token", "-tz=UTC", TOKEN, AUDIT]);
     let said = "! The server has 65 salts, and only the first 64 were looked at: ";
     assert!(outcome.stdout.contains(said), "{}{}", outcome.stdout, outcome.stderr);
     let one_salt = r#"{"data":{"4ee65a652e765d8e":{"path":"file/"}}}"#;

@@ -146,6 +146,72 @@ fn only_a_command_that_revokes_is_called_so() {
     assert_eq!(row.str("find_accessor"), None);
 }
 
+/// The look-up of a path's mount, with its answer.
+fn preflight<'a>(seconds: u8, path: &'a str, token: char, response: &str) -> Asked<'a> {
+    Asked { mount_type: "system", response: response.to_owned(), ..asked(seconds, "read", path, token) }
+}
+
+const PREFLIGHT_OF_APP: &str = "sys/internal/ui/mounts/secret/app";
+const FORBIDDEN: &str = r#"{"status_code":403}"#;
+
+/// Of each row the action, the name, the path and how often.
+fn who(words: &[&str]) -> Vec<(String, String, String, i64)> {
+    let answer = object(&log(&[&["who", "-format=json"], words].concat()));
+    let of = |row: &Object| {
+        let text = |name: &str| row.str(name).unwrap_or_default().to_owned();
+        (text("action"), text("who"), text("path"), row.get("times").and_then(Value::as_i64).unwrap())
+    };
+    rows(&answer, "who").iter().map(of).collect()
+}
+
+#[test]
+fn a_client_that_was_refused_at_the_preflight_is_shown_and_one_that_was_not_is_left_out() {
+    let logs = Logs::new();
+    let file = logs.write(
+        "audit.log",
+        &[
+            preflight(1, PREFLIGHT_OF_APP, 'a', FORBIDDEN),
+            preflight(2, PREFLIGHT_OF_APP, 'a', FORBIDDEN),
+            // Vault's log has no status.
+            preflight(3, PREFLIGHT_OF_APP, 'b', r#"{},"error":"permission denied""#),
+            preflight(4, PREFLIGHT_OF_APP, 'c', r#"{"status_code":200}"#),
+            Asked { mount_type: "kv", ..asked(5, "read", "secret/app", 'c') },
+            preflight(6, "sys/internal/ui/mounts/secret/app2", 'd', FORBIDDEN),
+            preflight(7, "sys/internal/ui/mounts/secret", 'e', FORBIDDEN),
+            preflight(8, "sys/internal/ui/mounts/secret", 'f', r#"{"status_code":200}"#),
+        ],
+    );
+    let row = |action: &str, who: &str, path: &str, times| (action.into(), who.into(), path.into(), times);
+    let at_preflight = |who: &str, path: &str, times| row("refused at preflight", who, path, times);
+    let app = [row("read", "token-c", "", 1), at_preflight("token-a", "", 2), at_preflight("token-b", "", 1)];
+    assert_eq!(who(&["secret/app", &file]), app);
+    // With -mount a kv command looks up the mount alone.
+    assert_eq!(who(&["secret", &file]), [at_preflight("token-e", "", 1)]);
+    let below = [
+        row("read", "token-c", "secret/app", 1),
+        at_preflight("token-a", "secret/app", 2),
+        at_preflight("token-b", "secret/app", 1),
+        at_preflight("token-d", "secret/app2", 1),
+        at_preflight("token-e", "secret", 1),
+    ];
+    assert_eq!(who(&["secret/*", &file]), below);
+    // Who asks for the look-ups themselves is told of all.
+    let all =
+        [row("read", "token-c", "", 1), row("refused", "token-a", "", 2), row("refused", "token-b", "", 1)];
+    assert_eq!(who(&[PREFLIGHT_OF_APP, &file]), all);
+    let said = log(&["who", "secret/app", &file]).stdout;
+    let line = said.lines().find(|line| line.contains("token-a")).unwrap();
+    assert!(line.starts_with("refused at preflight  token-a  203.0.113.9  aaaaaaaaaaaa  2 "), "{said}");
+    assert_eq!(
+        said.matches("\nRefused at preflight: kv commands look up the mount of a path").count(),
+        1,
+        "{said}"
+    );
+    // A filter takes the path as it is.
+    let searched = log(&["search", "-count", "path=secret/app", &file]).stdout;
+    assert!(searched.contains("\n1 request."), "{searched}");
+}
+
 #[test]
 fn an_answer_that_was_wrapped_was_not_read_by_the_one_who_asked() {
     let logs = Logs::new();
@@ -452,6 +518,46 @@ fn lines_that_cannot_be_shown_are_said_while_following() {
     for what in ["! 1 line is too long to be read.", "! 1 entry is torn: ", "! 1 line is not an audit entry."]
     {
         assert_eq!(said.matches(what).count(), 1, "{said}");
+    }
+}
+
+/// What a device does to a line that is too much for it.
+type Cut = fn(&str) -> String;
+
+fn shortened(line: &str) -> String {
+    let elided = format!(r#","elided":{{"bytes":9000,"sha256":"{}"}}}}"#, "0".repeat(64));
+    line.strip_suffix('}').unwrap().to_owned() + &elided
+}
+
+fn digested(line: &str) -> String {
+    line.replace(r#""data":"#, r#""data_over_limit":"nodes","data":"#)
+}
+
+#[test]
+fn what_is_incomplete_on_each_device_is_counted_once_while_following() {
+    // So much is not read at once: what comes after it is joined later.
+    let much = format!(r#"{{"key":"{}"}}"#, "x".repeat(5 * 1024 * 1024));
+    let much = Asked { data: much, ..asked(9, "read", "secret/other", 'a') };
+    let whole = Asked { data: r#"{"key":"value"}"#.to_owned(), ..asked(2, "read", "secret/app", 'a') };
+    let cases: [(Cut, &str, &str, &str); 2] = [
+        (shortened, "path=secret/app", "2", "! 1 entry was shortened by its device"),
+        (digested, "path=secret/app and request.data.key=value", "1", "! 1 request may be meant or not"),
+    ];
+    for (cut, filter, limit, expected) in cases {
+        let logs = Logs::new();
+        let text = |lines: &[String]| lines.join("\n") + "\n";
+        let copy = asked(1, "read", "secret/app", 'a').lines().map(|line| cut(&line));
+        let one = logs.write_text("one.log", &text(&copy));
+        let other = [much.lines(), copy, whole.lines()].concat();
+        let other = logs.write_text("other.log", &text(&other));
+        let (filter, limit) = (format!("-filter={filter}"), format!("-limit={limit}"));
+        let words = ["follow", "-format=jsonl", "-fields=id", "-since=2026-11-01", &filter, &limit];
+        let outcome = log(&[&words, &[one.as_str(), other.as_str()][..]].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let last = outcome.stdout.lines().last().unwrap();
+        assert!(last.contains("00000002-"), "{}", outcome.stdout);
+        let said: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("Not covered")).collect();
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{}", outcome.stderr);
     }
 }
 

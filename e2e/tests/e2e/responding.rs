@@ -1,5 +1,5 @@
 //! docs/RESPONDING.md: a token is stolen, used from another address, issues others and is revoked; and each block of commands of the
-//! document, run as it is printed, finds who, when, what, the children, and what to rotate.
+//! document, run as it is printed, finds who, when, what, the children, and what to rotate. And what a question about it must not do.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -98,6 +98,10 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let body = json!({"ciphertext": sealed.trim()});
     assert_eq!(steal(&server, &stolen, "POST", "transit/decrypt/app", Some(body)).0, 200);
     assert_eq!(steal(&server, wrapping.trim(), "POST", "sys/wrapping/unwrap", None).0, 200);
+    // Somebody without rights: the kv command ends at its preflight.
+    let stranger = shell.does("onrecord token create -field=token -policy=default -display-name=stranger");
+    let refused = shell.refuses(2, &format!("VAULT_TOKEN={} onrecord kv get secret/app", stranger.trim()));
+    assert!(refused.contains("preflight"), "{refused}");
     std::fs::write(shell.home().join("leaked.txt"), format!("{stolen}\n")).expect("the text of the token");
 
     // Which token.
@@ -161,6 +165,12 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&who, &["read", "userpass-ann", "127.0.0.1"]), "{who}");
     assert!(has_line(&who, &["read", "token-monitor", "127.0.0.2"]), "{who}");
     assert!(has_line(&who, &["refused", "userpass-ann (token not valid)", "127.0.0.2"]), "{who}");
+    let accessor = shell.does(&format!("onrecord token lookup -format=json {}", stranger.trim()));
+    let accessor: Value = serde_json::from_str(&accessor).expect("JSON");
+    let accessor = accessor["data"]["accessor"].as_str().expect("an accessor");
+    let hash = shell.does(&format!("onrecord audit hash file/ {accessor}"));
+    let hash = &hash.trim().strip_prefix("hmac-sha256:").expect("a hash")[..12];
+    assert!(has_line(&who, &["refused at preflight", "token-stranger", "127.0.0.1", hash]), "{who}");
     assert!(has_line(&who, &["onrecord kv get -mount=secret -version=1 app"]), "{who}");
     runbook.next(&shell, "kv put");
 
@@ -190,4 +200,25 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&after, &["secret/data/app", "403"]), "{after}");
     assert!(!has_line(&after, &["secret/data/app", "200"]), "{after}");
     assert_eq!(runbook.blocks.next(), None, "each block was run");
+}
+
+#[test]
+fn a_leaked_token_does_not_come_into_the_log_of_a_raw_device_by_the_question_about_it() {
+    const LEAKED: &str = "hvs.aTokenThatStandsNowhereElse4711";
+    let place = Place::new();
+    let [log, raw] = ["audit.log", "raw.log"].map(|name| place.path(name));
+    let server = Server::dev(&["-dev-audit=off"]);
+    server.enable_file("file", &log);
+    server.enable("raw", "file", &json!({"file_path": raw, "log_raw": "true"}));
+    let shell = Shell::of(&server);
+    let is_known = || std::fs::read_to_string(&raw).expect("the log").contains(LEAKED);
+    let ask = |flag: &str| {
+        let line = format!("onrecord log token {flag} - {}", log.display());
+        shell.feed(&line, LEAKED).exits(0).stdout
+    };
+    let said = ask("");
+    assert!(said.contains("its raw device raw/ would record it in the clear"), "{said}");
+    assert!(!is_known(), "nothing was asked");
+    ask("-allow-raw-devices");
+    assert!(is_known(), "the device records what it is sent");
 }

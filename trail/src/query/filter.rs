@@ -185,7 +185,7 @@ impl Filter {
     }
 
     /// Whether a row lacks what decides if it is asked for, because the device left it out or replaced it by a digest.
-    pub(super) fn is_undecided(&self, row: &Row) -> bool {
+    pub fn is_undecided(&self, row: &Row) -> bool {
         row.is_cut() && self.expr.verdict(row).is_none()
     }
 

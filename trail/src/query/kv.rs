@@ -1,10 +1,14 @@
-//! The path that people type for a secret, and its spellings on a version 2 KV mount.
+//! The path that people type for a secret, its spellings on a version 2 KV mount, and the preflight of a request for it.
 //! Never in it: reading a line.
 
 use std::borrow::Cow;
 
 /// What comes after the mount in the paths of a version 2 mount.
 const PARTS: [&str; 6] = ["data/", "metadata/", "delete/", "destroy/", "undelete/", "subkeys/"];
+
+/// What comes before the path in a preflight: the look-up of the path's mount, which kv commands make before they act. A client without
+/// rights is refused at that point, and most then send nothing else.
+pub const PREFLIGHT: &str = "sys/internal/ui/mounts/";
 
 /// Whether a path of the log is the one that was typed. `mount` gives the mount of the path of the log and its type.
 pub(super) fn means<'a>(

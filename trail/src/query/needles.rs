@@ -3,7 +3,7 @@
 //! escapes nothing but quotes, backslashes, control characters, `<`, `>`, `&` and some beyond ASCII.
 
 use aho_corasick::packed;
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 use onrecord_entry::HASH_PREFIX;
 
 use super::field::Field;
@@ -29,6 +29,13 @@ struct Alternative<T> {
 impl From<Vec<u8>> for Alternative<Vec<u8>> {
     fn from(first: Vec<u8>) -> Self {
         Self { first, second: None }
+    }
+}
+
+impl Alternative<Vec<u8>> {
+    fn is_implied_by(&self, other: &Self) -> bool {
+        let has_this = |text: &Vec<u8>| memmem::find(text, &self.first).is_some();
+        self.second.is_none() && (has_this(&other.first) || other.second.as_ref().is_some_and(has_this))
     }
 }
 
@@ -64,7 +71,7 @@ fn needed(expr: &Expr) -> Option<Vec<Alternative<Vec<u8>>>> {
             for expr in any {
                 all.extend(needed(expr)?);
             }
-            (all.len() <= ALTERNATIVES_MAX).then_some(all)
+            (all.len() <= ALTERNATIVES_MAX).then(|| without_implied(all))
         }
         // Only what is twice refused asks for something.
         Expr::Not(expr) => match expr.as_ref() {
@@ -75,6 +82,19 @@ fn needed(expr: &Expr) -> Option<Vec<Alternative<Vec<u8>>>> {
             of_term(term).filter(|needles| needles.iter().all(|needle| needle.first.len() >= LENGTH_MIN))
         }
     }
+}
+
+/// Without those whose texts have another one in them: a line that has them has that one, too.
+fn without_implied(all: Vec<Alternative<Vec<u8>>>) -> Vec<Alternative<Vec<u8>>> {
+    let mut rest: Vec<Alternative<Vec<u8>>> = Vec::new();
+    for one in all {
+        if rest.iter().any(|other| other.is_implied_by(&one)) {
+            continue;
+        }
+        rest.retain(|other| !one.is_implied_by(other));
+        rest.push(one);
+    }
+    rest
 }
 
 /// A few long ones refuse more lines.
@@ -207,7 +227,10 @@ impl Others {
 
 #[cfg(test)]
 mod tests {
+    use onrecord_value::Time;
+
     use super::*;
+    use crate::query::{Filter, PREFLIGHT, TimeContext, Zone};
 
     #[test]
     fn any_of_some_texts_is_found_whatever_they_are_and_however_many() {
@@ -234,5 +257,27 @@ mod tests {
             );
             assert_eq!(is_in(String::new()), none);
         }
+    }
+
+    #[test]
+    fn a_text_that_has_another_one_in_it_is_not_searched_for() {
+        let context = TimeContext { now: Time::from_unix_nanos(0), zone: Zone::UTC };
+        let texts = |filter: &str| {
+            let filter = Filter::parse(filter, &context).unwrap();
+            let text = |text: Vec<u8>| String::from_utf8(text).unwrap();
+            let both = |one: Alternative<Vec<u8>>| (text(one.first), one.second.map(text));
+            needed(&filter.expr).unwrap().into_iter().map(both).collect::<Vec<_>>()
+        };
+        let one = |text: &str| (text.to_owned(), None);
+        // What `log who` asks for needs no further text, or one.
+        let who = |path: &str| texts(&format!("path={path} or path={PREFLIGHT}{path} and denied"));
+        assert_eq!(who("secret/app"), [one("/app\"")]);
+        let parts = |first: &str, second: &str| (first.to_owned(), Some(second.to_owned()));
+        assert_eq!(
+            who("secret/team/app"),
+            [one("/team/app\""), parts("\"secret/team/", "/app\""), parts("\"sys/internal/", "/app\"")]
+        );
+        assert_eq!(texts("who=ann or who=ann or error~*ann*"), [one("ann")]);
+        assert_eq!(texts("who=ann or who=bob"), [one("\"ann\""), one("\"bob\"")]);
     }
 }

@@ -14,7 +14,7 @@ use onrecord_trail::verify::TreeFolder;
 use onrecord_value::{Object, Value};
 
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask_for, question};
-use super::{LIMIT, UNREADABLE, answer, limit, unreadable};
+use super::{LIMIT, UNREADABLE, answer, limit, raw_devices, unreadable};
 use crate::command::audit::passphrase;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use forms::forms;
@@ -56,10 +56,7 @@ pub(crate) const COMMAND: Command =
         ])
         .output(Output::Rows)
         .flags(&[
-            Flag::bool(
-                "allow-raw-devices",
-                "Have the server hash the text although its raw devices record it in the clear, or although they cannot be listed.",
-            ),
+            raw_devices::ALLOW,
             Flag::bool("exact", "Search for the text as it is, and for no other form of it."),
             FILTER,
             LIMIT,

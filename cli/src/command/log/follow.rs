@@ -1,17 +1,21 @@
 //! `log follow`: requests as they are recorded, each with its answer, until Ctrl-C.
 //! Never in it: how a file that grows is read (`tail`), and how its lines are joined (`joiner`).
 
+mod incompleteness;
 mod joiner;
 mod parts;
+mod recent;
+mod requests;
+mod waiting;
 
-use std::collections::{HashMap, VecDeque};
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Filter, Row, Summary, run as run_query};
+use onrecord_trail::query::{Field, Filter, Query, Row, Sink, run as run_query};
 use onrecord_trail::verify::TreeFolder;
 use onrecord_value::Time;
 use onrecord_value::printable::printable;
@@ -26,15 +30,12 @@ use crate::interrupt::{self, INTERRUPTED};
 use crate::printer::Format;
 use crate::printer::sheet::{Cell, Sheet};
 use crate::session::Verdict;
+use incompleteness::Incompleteness;
 use joiner::Joiner;
+use requests::Requests;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
-/// At most this many requests are remembered, so that those that several devices have are shown once.
-const SHOWN_MAX: usize = 100_000;
-/// What is said of lines that could not be shown, or not wholly: at the first, and at the end how many there were.
-const REPORTED_KINDS: [&str; 6] =
-    ["not_entries", "too_long", "torn", "incomplete_parts", "elided", "undecided"];
 
 pub(crate) const COMMAND: Command =
     Command::new("log follow", "[FILE...]", "Show requests as audit logs record them", run)
@@ -55,7 +56,7 @@ pub(crate) const COMMAND: Command =
         .flags(&[
             Flag::text("fields", "Fields to show, separated by commas, as for `log search`."),
             FILTER,
-            Flag::integer("limit", "End after so many requests; 0 for never.").default("0"),
+            Flag::integer("limit", "End after this number of requests; 0 for never.").default("0"),
             OWN_QUESTIONS,
             SINCE,
             TZ,
@@ -112,7 +113,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         sheet,
         most,
         shown: 0,
-        shown_requests: ShownRequests::default(),
+        all: Query { filter: Filter::all(), ..question.query.clone() },
+        requests: Requests::new(),
         incompleteness: Incompleteness::default(),
     };
     if session.format == Format::Csv {
@@ -132,7 +134,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             say_coverage(session, &question, &joiner)?;
         }
         let too_long = tails.iter_mut().map(|tail| std::mem::take(&mut tail.too_long)).sum();
-        page.incompleteness.add(&Summary::default(), too_long);
+        page.incompleteness.add_too_long(too_long);
         joiner.give_up(Instant::now());
         let done = page.print(session, &question, joiner.take_ready())?;
         let interrupted = interrupt::seen();
@@ -204,70 +206,10 @@ struct Page {
     sheet: Sheet,
     most: Option<u64>,
     shown: u64,
-    shown_requests: ShownRequests,
+    /// The question without its filter, which judges the rows itself: what a request lacks is then known by its id.
+    all: Query,
+    requests: Requests,
     incompleteness: Incompleteness,
-}
-
-/// Which requests were shown, and whether with their answers.
-#[derive(Default)]
-struct ShownRequests {
-    answered: HashMap<String, bool>,
-    order: VecDeque<String>,
-}
-
-impl ShownRequests {
-    /// Whether a request is to be shown: the first time, and when its answer comes after it was shown without.
-    fn is_new(&mut self, id: String, answered: bool) -> bool {
-        if id.is_empty() {
-            return true;
-        }
-        match self.answered.get_mut(&id) {
-            Some(before) => answered && !std::mem::replace(before, true),
-            None => {
-                self.order.push_back(id.clone());
-                self.answered.insert(id, answered);
-                if self.order.len() > SHOWN_MAX
-                    && let Some(oldest) = self.order.pop_front()
-                {
-                    self.answered.remove(&oldest);
-                }
-                true
-            }
-        }
-    }
-}
-
-/// What the rows lack, of all lines so far.
-#[derive(Default)]
-struct Incompleteness {
-    all: Summary,
-    /// The last sentence of each kind.
-    said: HashMap<String, String>,
-}
-
-impl Incompleteness {
-    fn add(&mut self, summary: &Summary, too_long: u64) {
-        let all = &mut self.all;
-        all.not_entries += summary.not_entries;
-        all.too_long += summary.too_long + too_long;
-        all.torn += summary.torn;
-        all.incomplete_parts += summary.incomplete_parts;
-        all.elided += summary.elided;
-        all.undecided += summary.undecided;
-    }
-
-    /// Says what was not said yet; at the end also how many there were.
-    fn say(&mut self, session: &mut Session<'_>, question: &Question, ends: bool) -> Result<(), Failure> {
-        for warning in self.all.warnings(None, None, &question.context.zone) {
-            let said = self.said.get(&warning.kind);
-            let is_new = said.is_none_or(|said| ends && *said != warning.text);
-            if is_new && REPORTED_KINDS.contains(&warning.kind.as_str()) {
-                session.warn(&format!("! {}", warning.text))?;
-                self.said.insert(warning.kind, warning.text);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Page {
@@ -281,16 +223,17 @@ impl Page {
         if lines.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let mut rows = Vec::new();
         let input = Input::stream("-", Cursor::new(lines));
-        let summary = run_query(vec![input], &question.query, &mut |row: &Row| {
-            let id = row.text(Field::Id).unwrap_or_default().into_owned();
-            if self.shown_requests.is_new(id, row.is_answered()) {
-                rows.push((verdict(row), row.time(), cells(&self.columns, row, &question.context.zone)));
-            }
-            ControlFlow::Continue(())
-        });
-        self.incompleteness.add(&summary, 0);
+        let mut batch = Batch {
+            question,
+            columns: &self.columns,
+            requests: &mut self.requests,
+            incompleteness: &mut self.incompleteness,
+            rows: Vec::new(),
+        };
+        let summary = run_query(vec![input], &self.all, &mut batch);
+        let mut rows = batch.rows;
+        self.incompleteness.add_lines(&summary);
         rows.sort_by_key(|(_, time, _)| *time);
         for (verdict, _, cells) in rows {
             let line = self.line(session, verdict, &cells);
@@ -319,6 +262,42 @@ impl Page {
             }
         }
     }
+}
+
+/// Takes the rows of joined lines.
+struct Batch<'p> {
+    question: &'p Question,
+    columns: &'p [Shown],
+    requests: &'p mut Requests,
+    incompleteness: &'p mut Incompleteness,
+    /// Those that are to be shown.
+    rows: Vec<(Option<Verdict>, Time, Vec<Cell>)>,
+}
+
+impl Sink for Batch<'_> {
+    fn takes(&mut self, row: &Row) -> bool {
+        let filter = &self.question.query.filter;
+        if filter.is_undecided(row) && self.requests.is_first_undecided(&id(row)) {
+            self.incompleteness.add_undecided();
+        }
+        filter.matches(row)
+    }
+
+    fn row(&mut self, row: &Row) -> ControlFlow<()> {
+        let id = id(row);
+        if row.flag(Field::Elided) == Some(true) && self.requests.is_first_elided(&id) {
+            self.incompleteness.add_elided();
+        }
+        if self.requests.is_to_be_shown(&id, row.is_answered()) {
+            let cells = cells(self.columns, row, &self.question.context.zone);
+            self.rows.push((verdict(row), row.time(), cells));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn id(row: &Row) -> Cow<'_, str> {
+    row.text(Field::Id).unwrap_or_default()
 }
 
 /// The colour of a row on a terminal.
@@ -353,19 +332,5 @@ fn plain_line(columns: &[Shown], cells: &[Cell], width: Option<usize>) -> String
             line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
         }
         _ => line.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_shown_once_and_again_when_its_answer_comes_late() {
-        let mut shown = ShownRequests::default();
-        let mut is_new = |id: &str, answered| shown.is_new(id.to_owned(), answered);
-        let shown = [("1", false), ("1", false), ("1", true), ("1", true), ("1", false), ("2", true)];
-        assert_eq!(shown.map(|(id, answered)| is_new(id, answered)), [true, false, true, false, false, true]);
-        assert!(is_new("", true) && is_new("", true), "requests without ids cannot be told apart");
     }
 }

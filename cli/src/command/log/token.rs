@@ -13,7 +13,7 @@ use onrecord_value::printable::printable;
 
 use super::answer::{Answer, count};
 use super::question::{Ended, FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
-use super::unreadable;
+use super::{raw_devices, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use family::Family;
 use names::Accessors;
@@ -27,8 +27,9 @@ pub(crate) const COMMAND: Command =
             "Shows who issued a token, with which policies, from which addresses and for what it was used, which tokens it issued, \
              and when it was revoked. TOKEN is the hash of the token or of its accessor as the log has it (hmac-sha256:HEX, or its \
              first 12 digits), or the id of a request: then its token is meant. A token or an accessor in the clear can be turned \
-             into its hashes only by the server, whose token must allow it (sys/audit-salts, or sys/audit and sys/audit-hash); \
-             \"-\" reads it from standard input, so that it stays out of the shell's history. The logs are read several times, \
+             into its hashes only by the server, and your token must allow it (sys/audit, and sys/audit-salts or sys/audit-hash); \
+             \"-\" reads it from standard input, so that it stays out of the shell's history. A server with a raw device (log_raw) is \
+             not asked, because that device would record the text in the clear, unless -allow-raw-devices is given. The logs are read several times, \
              once for each generation of children.\n\n-find-accessor asks the server for the accessors behind the hashes: it lists \
              all accessors and has each hashed, which puts as many questions on record. The command that revokes the token then \
              names the accessor.\n\nFILE is an audit log of this server, of Vault or of OpenBao, plain or compressed. Without a \
@@ -41,6 +42,7 @@ pub(crate) const COMMAND: Command =
         ])
         .output(Output::Rows)
         .flags(&[
+            raw_devices::ALLOW,
             FILTER,
             Flag::bool("find-accessor", "Ask the server which accessors the hashes are of."),
             OWN_QUESTIONS,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use onrecord_trail::query::{Field, Filter, Row, TimeContext};
+use onrecord_trail::query::{Field, Filter, PREFLIGHT, Row, TimeContext};
 use onrecord_value::printable::printable;
 
 use super::answer::{Answer, count};
@@ -19,7 +19,7 @@ use crate::command::{Command, CommandResult, Failure, Invocation, Output, Sessio
 use crate::printer::sheet::{Cell, Sheet};
 
 /// The order of the rows: what was done with a secret before what was not.
-const ACTIONS: [&str; 15] = [
+const ACTIONS: [&str; 16] = [
     "read",
     "wrapped",
     "wrote",
@@ -34,8 +34,13 @@ const ACTIONS: [&str; 15] = [
     "found nothing",
     "failed",
     "refused",
+    REFUSED_AT_PREFLIGHT,
     "no answer",
 ];
+/// Of a preflight that was allowed nothing is said: the request that it was for is a row itself.
+const REFUSED_AT_PREFLIGHT: &str = "refused at preflight";
+const ABOUT_PREFLIGHTS: &str = "Refused at preflight: kv commands look up the mount of a path (sys/internal/ui/mounts/PATH) before they act \
+    on it. That was refused already, and most clients then do not send the request itself.";
 
 pub(crate) const COMMAND: Command =
     Command::new("log who", "PATH [FILE...]", "Show who read, wrote or was refused a path", run)
@@ -43,7 +48,10 @@ pub(crate) const COMMAND: Command =
             "Shows who read, wrote and deleted what is at a path, and to whom it was refused: name, accessor of the token as the \
              log has it, address, how often, first and last time, and the versions of a version 2 KV secret. secret/app also means \
              secret/data/app and its neighbours; a PATH that ends in * means all below it. The commands that show a version and \
-             revoke a token come below.\n\nFILE is an audit log of this server, of Vault or of OpenBao, plain or compressed. \
+             revoke a token come below.\n\nBefore they act, kv commands look up the mount of the path (sys/internal/ui/mounts/PATH), \
+             and go no further if that is refused. Such a refusal is shown as \"refused at preflight\". With -mount they look up the \
+             mount alone: `log who secret` and `log who 'secret/*'` show it.\n\nFILE is an audit log of this server, of Vault or of \
+             OpenBao, plain or compressed. \
              Without a FILE the server is asked for its file devices.",
         )
         .examples(&[
@@ -62,22 +70,20 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let question = question(session, invocation, |context| asked.filter(context), files)?;
     let (mut tally, mut names) = (Tally::new(), Names::default());
     let mut read: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
-    let (mut rows, mut unwrap) = (0, Vec::new());
+    let (mut rows, mut unwrap, mut has_preflights) = (0, Vec::new(), false);
     let (summary, ended) = ask(session, &question, &mut |_, row| {
-        if !asked.takes(row) {
-            return ControlFlow::Continue(());
-        }
+        let Some(Taken { path, is_preflight }) = asked.take(row) else { return ControlFlow::Continue(()) };
         rows += 1;
+        has_preflights |= is_preflight;
         names.learn(row);
-        let action = action(row);
+        let action = if is_preflight { REFUSED_AT_PREFLIGHT } else { action(row) };
         note_version(&mut read, row, action);
         if unwrap.len() <= COMMANDS_MAX {
             unwrap.extend(unwrap_command(row, &question.files));
         }
         let [name, accessor, token] = who(row);
         let address = row.text(Field::Address).unwrap_or_default().into_owned();
-        let path =
-            if asked.below { row.typed_path().unwrap_or_default().into_owned() } else { String::new() };
+        let path = if asked.below { path } else { String::new() };
         tally.add(vec![name, accessor, token, address, action.to_owned(), path], row);
         ControlFlow::Continue(())
     })?;
@@ -105,6 +111,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         sheet.rows.push(cells(key, group, &names, &question, &mut tokens));
     }
     answer.sheet("who", "", sheet);
+    answer.hints.extend(has_preflights.then(|| ABOUT_PREFLIGHTS.to_owned()));
     hints(&mut answer, &read, &unwrap, &tokens);
     answer.show(session)
 }
@@ -139,18 +146,49 @@ impl<'p> Asked<'p> {
             let first = self.path.split_inclusive('/').next().unwrap_or_default();
             // Others may be escaped in a line.
             let is_plain = first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
-            let all = Filter::all();
-            return Ok(if is_plain { all.containing([first.as_bytes().to_vec()]) } else { all });
+            // The mount itself may be what a preflight looked up.
+            let mount = first.strip_suffix('/').filter(|_| first == self.path);
+            let texts = [Some(first.to_owned()), mount.map(|mount| format!("{PREFLIGHT}{mount}"))];
+            let texts = texts.into_iter().flatten().filter(|_| is_plain);
+            return Ok(Filter::all().containing(texts.map(String::into_bytes)));
         }
-        Filter::equal(Field::Path, self.path, context).map_err(|error| unreadable(error.to_string()))
+        let refused = super::question::filter("denied", context)?;
+        let preflight = Self::equal(&format!("{PREFLIGHT}{}", self.path), context)?;
+        Ok(Self::equal(self.path, context)?.or(preflight.and(refused)))
     }
 
-    fn takes(&self, row: &Row) -> bool {
-        let begins = |path: &str| path.starts_with(self.path);
-        !self.below
-            || row.typed_path().is_some_and(|path| begins(&path))
-            || row.text(Field::Path).is_some_and(|path| begins(&path))
+    fn equal(path: &str, context: &TimeContext) -> Result<Filter, Failure> {
+        Filter::equal(Field::Path, path, context).map_err(|error| unreadable(error.to_string()))
     }
+
+    /// What a row that the filter takes has to do with the path, if anything.
+    fn take(&self, row: &Row) -> Option<Taken> {
+        let (logged, typed) = (row.text(Field::Path)?, row.typed_path()?);
+        let looked_up = logged.strip_prefix(PREFLIGHT).filter(|_| row.denied());
+        let is_named = if self.below {
+            typed.starts_with(self.path) || logged.starts_with(self.path)
+        } else {
+            looked_up != Some(self.path)
+        };
+        if is_named {
+            return Some(Taken { path: typed.into_owned(), is_preflight: false });
+        }
+        let path = looked_up.filter(|path| self.means(path))?;
+        Some(Taken { path: path.to_owned(), is_preflight: true })
+    }
+
+    /// Whether the path of a preflight is asked for. That of a mount comes without its slash.
+    fn means(&self, path: &str) -> bool {
+        let mount = self.path.strip_suffix('/').filter(|_| self.below);
+        path == self.path || mount == Some(path) || self.below && path.starts_with(self.path)
+    }
+}
+
+/// A row that is asked for.
+struct Taken {
+    /// Its path as people type it; of a preflight the one that was looked up.
+    path: String,
+    is_preflight: bool,
 }
 
 /// Remembers which versions were read of what.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use onrecord_client::{AuditDevice, Client, Error};
+use onrecord_client::{Client, Error};
 use onrecord_entry::Salt;
 use onrecord_entry::salt_export::SaltExport;
 use onrecord_seal::age;
@@ -11,7 +11,7 @@ use onrecord_value::Time;
 use onrecord_value::printable::printable;
 use zeroize::Zeroizing;
 
-use super::super::unreadable;
+use super::super::{raw_devices, unreadable};
 use super::forms::Form;
 use crate::command::audit::{passphrase, read_limited};
 use crate::command::{Failure, Invocation, Session, context};
@@ -68,7 +68,7 @@ impl Salts {
     pub(super) fn open(session: &mut Session<'_>, invocation: &Invocation) -> Result<Self, Failure> {
         let Some(name) = invocation.text("salts").filter(|name| !name.is_empty()) else {
             let client = session.client(invocation)?;
-            return Ok(Self::Server { client, allow_raw: invocation.is_set("allow-raw-devices") });
+            return Ok(Self::Server { client, allow_raw: invocation.is_set(raw_devices::ALLOW.name) });
         };
         let shown = printable(name);
         let text = read_limited(name, FILE_MAX)
@@ -100,26 +100,10 @@ impl Salts {
     /// looked at before the text is asked for.
     pub(super) fn check(&self, session: &mut Session<'_>) -> Result<(), Failure> {
         let Self::Server { client, allow_raw: false } = self else { return Ok(()) };
-        let raw: Vec<String> = match session.block_on(client.audit_list())? {
-            Ok(devices) => {
-                let is_raw =
-                    |device: &AuditDevice| device.options.get("log_raw").is_some_and(|raw| is_true(raw));
-                devices.iter().filter(|(_, device)| is_raw(device)).map(|(path, _)| printable(path)).collect()
-            }
-            Err(Error::NotSent(request)) => return Err(Failure::DryRun(request)),
-            Err(error) => {
-                return Err(unreadable(format!(
-                    "Whether a raw device would record the text cannot be seen: {error}\n\n{WITHOUT_RAW}"
-                )));
-            }
-        };
-        if raw.is_empty() {
-            return Ok(());
+        match raw_devices::reason_not_to_ask(session, client)? {
+            Some(reason) => Err(unreadable(format!("{reason}\n\n{WITHOUT_RAW}"))),
+            None => Ok(()),
         }
-        Err(unreadable(format!(
-            "The server would hash the text, and its raw device {} would record it in the clear. {WITHOUT_RAW}",
-            raw.join(", ")
-        )))
     }
 
     pub(super) fn hash(&self, session: &mut Session<'_>, forms: &[Form]) -> Result<Hashes, Failure> {
@@ -201,11 +185,6 @@ fn by_devices(session: &mut Session<'_>, client: &Client, forms: &[Form]) -> Res
             .to_owned(),
     );
     Ok(hashes)
-}
-
-/// Whether the text of an option means true, as servers read it.
-fn is_true(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().as_str(), "1" | "t" | "true")
 }
 
 /// The text that is searched for: from standard input, or asked for without echo.

@@ -1,7 +1,6 @@
 //! Joins the entries of logs that grow to requests with answers.
 //! Never in it: reading a file, and which requests are shown.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use onrecord_trail::query::entry_object;
@@ -9,36 +8,42 @@ use onrecord_value::printable::printable;
 use onrecord_value::{Object, Time, Value};
 
 use super::parts::Parts;
+use super::waiting::Waiting;
 use crate::command::log::answer::count;
 
 /// A request is shown without an answer after so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// At most this many requests wait for their answers.
 const WAITING_MAX: usize = 100_000;
-/// The most bytes of all of them together.
+/// The most bytes of all of them together, with their ids.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A request as one device has it: each hashes with its own salt, so that a filter may take only the copy of one.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 struct RequestCopy {
     id: String,
     device: Device,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 enum Device {
     Id(String),
     /// A device without numbers is known by its file: its place among those that are followed.
     File(usize),
 }
 
+impl RequestCopy {
+    fn bytes(&self) -> usize {
+        let device = if let Device::Id(id) = &self.device { id.len() } else { 0 };
+        self.id.len() + device
+    }
+}
+
 /// Joins entries to requests with answers. What is ready is a text of lines: a request and its answer behind each other.
 #[derive(Default)]
 pub(super) struct Joiner {
-    waiting: HashMap<RequestCopy, Vec<u8>>,
-    /// The bytes of all that wait.
-    bytes: usize,
-    since: VecDeque<(Instant, RequestCopy)>,
+    /// The lines of requests.
+    waiting: Waiting<RequestCopy, Vec<u8>>,
     parts: Parts,
     ready: Vec<u8>,
     /// From when on what happened to the log is said.
@@ -83,35 +88,24 @@ impl Joiner {
         let device = device.map_or(Device::File(file), |id| Device::Id(id.to_owned()));
         let copy = RequestCopy { id: text("request", "id").to_owned(), device };
         if entry.str("type") == Some("response") {
-            if let Some(request) = self.remove(&copy) {
+            if let Some(request) = self.waiting.remove(&copy) {
                 self.push(&request);
             }
             self.push(&line);
         } else if copy.id.is_empty() {
             // No answer can be known as its own.
             self.push(&line);
-        } else if !self.waiting.contains_key(&copy) {
+        } else if !self.waiting.contains(&copy) {
             self.wait(copy, line, now);
         }
     }
 
     fn wait(&mut self, copy: RequestCopy, line: Vec<u8>, now: Instant) {
-        self.bytes += line.len();
-        // Those at the front that were answered need not wait for their time.
-        while self.since.front().is_some_and(|(_, copy)| !self.waiting.contains_key(copy)) {
-            self.since.pop_front();
-        }
-        self.since.push_back((now, copy.clone()));
-        self.waiting.insert(copy, line);
-        while self.waiting.len() > WAITING_MAX || self.bytes > WAITING_BYTES_MAX {
+        let bytes = copy.bytes() + line.len();
+        self.waiting.insert(copy, line, bytes, now);
+        while self.waiting.len() > WAITING_MAX || self.waiting.bytes() > WAITING_BYTES_MAX {
             self.give_up_first();
         }
-    }
-
-    fn remove(&mut self, copy: &RequestCopy) -> Option<Vec<u8>> {
-        let line = self.waiting.remove(copy)?;
-        self.bytes -= line.len();
-        Some(line)
     }
 
     fn push(&mut self, line: &[u8]) {
@@ -125,15 +119,13 @@ impl Joiner {
         for parts in self.parts.give_up(now, PATIENCE) {
             self.push(&parts);
         }
-        while self.since.front().is_some_and(|(since, _)| now.duration_since(*since) >= PATIENCE) {
+        while self.waiting.first_since().is_some_and(|since| now.duration_since(since) >= PATIENCE) {
             self.give_up_first();
         }
     }
 
     fn give_up_first(&mut self) {
-        if let Some((_, copy)) = self.since.pop_front()
-            && let Some(line) = self.remove(&copy)
-        {
+        if let Some((_, line)) = self.waiting.take_first() {
             self.push(&line);
         }
     }
@@ -171,19 +163,31 @@ fn about_the_log(entry: &Object) -> Option<AboutTheLog> {
 mod tests {
     use super::*;
 
+    fn copy(id: &str) -> RequestCopy {
+        RequestCopy { id: id.to_owned(), device: Device::File(0) }
+    }
+
     #[test]
     fn the_oldest_requests_are_given_up_when_those_that_wait_have_too_many_bytes() {
         let (mut joiner, now) = (Joiner::new(None), Instant::now());
-        let size = WAITING_BYTES_MAX / 4;
+        let size = WAITING_BYTES_MAX / 4 - 1;
         for id in ["1", "2", "3", "4"] {
-            let copy = RequestCopy { id: id.to_owned(), device: Device::File(0) };
-            joiner.wait(copy, vec![id.as_bytes()[0]; size], now);
+            joiner.wait(copy(id), vec![id.as_bytes()[0]; size], now);
         }
         assert_eq!(joiner.take_ready(), b"");
-        joiner.wait(RequestCopy { id: "5".to_owned(), device: Device::File(0) }, vec![b'5'], now);
+        joiner.wait(copy("5"), vec![b'5'], now);
         let ready = joiner.take_ready();
         assert_eq!((ready.len(), ready.first(), joiner.waiting.len()), (size + 1, Some(&b'1'), 4));
         joiner.give_up(now + PATIENCE);
-        assert_eq!((joiner.bytes, joiner.waiting.len(), joiner.since.len()), (0, 0, 0));
+        assert_eq!((joiner.waiting.bytes(), joiner.waiting.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_ids_of_requests_that_wait_are_within_the_bound_too() {
+        let (mut joiner, now) = (Joiner::new(None), Instant::now());
+        for digit in ["1", "2", "3", "4"] {
+            joiner.wait(copy(&digit.repeat(WAITING_BYTES_MAX / 4)), digit.into(), now);
+        }
+        assert_eq!((joiner.take_ready(), joiner.waiting.len()), (b"1\n".to_vec(), 3));
     }
 }

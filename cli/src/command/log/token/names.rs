@@ -14,7 +14,7 @@ use super::needs_server;
 use crate::command::log::answer::count;
 use crate::command::log::groups::text_at;
 use crate::command::log::question::{Question, ask};
-use crate::command::log::{row_cells, unreadable};
+use crate::command::log::{raw_devices, row_cells, unreadable};
 use crate::command::{Failure, Invocation, Session, secret_from_stdin};
 
 /// At most this many salts are asked for.
@@ -99,6 +99,16 @@ fn of_request(session: &mut Session<'_>, id: &str, question: &Question) -> Resul
 /// The hashes of a text under each salt that the server has, and the text itself, which raw logs have.
 fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -> Result<Seeds, Failure> {
     let client = session.client(invocation)?;
+    if !invocation.is_set(raw_devices::ALLOW.name)
+        && let Some(reason) = raw_devices::reason_not_to_ask(session, &client)?
+    {
+        let warning = format!(
+            "Only a server can hash a token or accessor, and it was not asked. {}. Only logs that have it in the clear were searched. \
+             -allow-raw-devices has it asked all the same.",
+            first_line(&reason).trim_end_matches('.')
+        );
+        return Ok(Seeds { hashes: vec![clear], is_clear: true, warning: Some(warning) });
+    }
     let (mut hashes, warning) = match session.block_on(hashes(&client, &clear))? {
         Ok(hashed) => hashed,
         Err(Error::NotSent(request)) => return Err(Failure::DryRun(request)),
@@ -106,13 +116,17 @@ fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -
             let warning = format!(
                 "Only a server can hash a token or accessor, and it did not: {}. Only logs that have it in the clear were \
                  searched. With a token that may do it: onrecord audit hash file/ ACCESSOR, and then onrecord log token HASH.",
-                printable(error.to_string().lines().next().unwrap_or_default())
+                first_line(&error.to_string())
             );
             (Vec::new(), Some(warning))
         }
     };
     hashes.push(clear);
     Ok(Seeds { hashes, is_clear: true, warning })
+}
+
+fn first_line(text: &str) -> String {
+    printable(text.lines().next().unwrap_or_default())
 }
 
 /// The hashes of a text, and what is to be said of them.
