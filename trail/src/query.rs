@@ -102,8 +102,9 @@ impl Query {
 
 /// Takes the rows.
 pub trait Sink {
-    /// Whether a row that has a text of [`Filter::containing`] is taken. One that is not counts nowhere, and another device's copy of
-    /// the same request may come in its place. It is asked right before [`Sink::row`], and again if the same copy is read again.
+    /// Whether a row that the filter asks for is taken. One that is not counts nowhere, and another device's copy of the same request
+    /// may come in its place; where the filter has texts ([`Filter::containing`]), a request entry whose device lacks the answer, too. It
+    /// is asked right before [`Sink::row`], and again if the same copy is read again.
     fn takes(&mut self, row: &Row) -> bool {
         let _: &Row = row;
         true

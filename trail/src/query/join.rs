@@ -322,7 +322,7 @@ impl<'q> Joiner<'q> {
     /// Delivers a row, if it is asked for and the sink takes it: whether that is so.
     fn deliver(&mut self, row: &Row, sink: &mut dyn Sink) -> ControlFlow<(), bool> {
         let is_left_out = !self.query.own_questions && row.is_own_question();
-        if !self.is_asked_for(row) || self.has_texts() && !is_left_out && !sink.takes(row) {
+        if !self.is_asked_for(row) || !is_left_out && !sink.takes(row) {
             return ControlFlow::Continue(false);
         }
         if row.answered {
