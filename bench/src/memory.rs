@@ -1,14 +1,20 @@
-//! The memory of this process, as the kernel counts it.
+//! The memory of processes, as the kernel counts it.
 //! Never in it: what it is used for.
 
-/// This process's memory, resident now and at its peak since the last call, in MiB.
-pub fn memory() -> (f64, f64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The memory of a process, resident now and at its peak, in MiB: numbers that are none once it has ended. `process` is its id, or
+/// `self`.
+pub fn memory_of(process: &str) -> (f64, f64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let of = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
         line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
     };
-    let found = (of("VmRSS:"), of("VmHWM:"));
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// This process's memory, resident now and at its peak since the last call, in MiB.
+pub fn memory() -> (f64, f64) {
+    let found = memory_of("self");
     // Resets the peak (proc(5)); where that is not allowed, the peak is that of the whole run.
     drop(std::fs::write("/proc/self/clear_refs", "5"));
     found

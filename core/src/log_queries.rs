@@ -3,7 +3,7 @@
 
 mod answer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onrecord_entry::SaltId;
-use onrecord_trail::query::{Query, Row, Sink, run};
+use onrecord_trail::query::{LinesOfSalt, Query, Row, Sink, run};
 use onrecord_trail::{Input, Progress, files_of_log};
 use onrecord_value::{Object, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -67,9 +67,18 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The salts whose lines are like this.
-    fn salts_of(&self, wanted: impl Fn(Option<SaltLines>) -> bool) -> HashSet<SaltId> {
-        self.salts.iter().filter(|(_, lines)| wanted(**lines)).map(|(id, _)| *id).collect()
+    /// Which lines are read. Raw ones are passed over before the filter is asked: which rows and counts there are must not answer
+    /// questions about texts in the clear, and a raw line must not take the place of the same request on a device that hashes.
+    fn readable(&self) -> HashMap<SaltId, LinesOfSalt> {
+        let readable = |(id, lines): (&SaltId, &Option<SaltLines>)| {
+            let read = match lines {
+                Some(SaltLines::Hashed) => LinesOfSalt::All,
+                Some(SaltLines::Raw) => LinesOfSalt::None,
+                None => LinesOfSalt::Hashed,
+            };
+            (*id, read)
+        };
+        self.salts.iter().map(readable).collect()
     }
 }
 
@@ -112,11 +121,7 @@ fn run_query(query: &LogQuery, process: &dyn Process, _permit: OwnedSemaphorePer
         inputs.extend(files.iter().map(Input::file));
     }
     let one = NonZero::<usize>::MIN;
-    // Raw lines are passed over before the filter is asked: which rows and counts there are must not answer questions about texts in
-    // the clear, and a raw line must not take the place of the same request on a device that hashes.
-    let salts = Some(query.sources.salts_of(|lines| lines != Some(SaltLines::Raw)));
-    let hashed_only = query.sources.salts_of(|lines| lines.is_none());
-    let asked = Query { threads: Some(one), salts, hashed_only, ..query.query.clone() };
+    let asked = Query { threads: Some(one), salts: Some(query.sources.readable()), ..query.query.clone() };
     let mut rows = Rows::new(query);
     let summary = run(inputs, &asked, &mut rows);
     answer::object(rows, &summary, devices, &skipped)

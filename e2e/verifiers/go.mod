@@ -1,6 +1,6 @@
 module onrecord.example/verifiers
 
-go 1.25
+go 1.25.0
 
 tool (
 	filippo.io/torchwood/cmd/litewitness

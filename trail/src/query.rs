@@ -27,7 +27,7 @@ mod engine;
 mod entry;
 mod field;
 mod filter;
-mod in_clear;
+mod hashed;
 mod join;
 mod json;
 mod kv;
@@ -43,7 +43,7 @@ mod times;
 mod waiting;
 mod warnings;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 
@@ -79,11 +79,8 @@ pub struct Query {
     pub each_device: bool,
     /// Whether rows have their lines.
     pub keep_lines: bool,
-    /// Only lines of these salts: others are passed over as if they were not there, and counted.
-    pub salts: Option<HashSet<SaltId>>,
-    /// Of these salts only lines whose texts are hashed: those in the clear are passed over, too, before the filter is asked. So no
-    /// row and no count answers a guess of their texts.
-    pub hashed_only: HashSet<SaltId>,
+    /// Only lines of these salts, as far as each says: others are passed over as if they were not there, and counted.
+    pub salts: Option<HashMap<SaltId, LinesOfSalt>>,
     /// How many threads read lines; without it one for each core.
     pub threads: Option<NonZero<usize>>,
 }
@@ -98,6 +95,18 @@ impl Query {
     pub fn covers(&self, time: Time) -> bool {
         self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
     }
+}
+
+/// Which lines of a salt are read. Others are passed over before the filter is asked, so that no row answers a guess of their texts;
+/// [`Summary::withheld`] counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinesOfSalt {
+    /// All.
+    All,
+    /// Those that are known to be hashed.
+    Hashed,
+    /// None.
+    None,
 }
 
 /// Takes the rows.

@@ -16,10 +16,11 @@ use onrecord_value::Time;
 
 use super::log;
 use crate::effort::Effort;
+use crate::memory::memory_of;
 use crate::table::median;
 
 const PASSPHRASE: &str = "correct horse battery";
-/// How often the memory and the CPU time of a command are looked at.
+/// How often the memory and the CPU time of a command are looked at: what it uses after the last look is not counted.
 const LOOK: Duration = Duration::from_millis(10);
 /// Ticks of CPU time a second, as /proc has them (proc(5)).
 const TICKS: f64 = 100.0;
@@ -86,7 +87,8 @@ fn take(arguments: &[&str], path: &Path) -> Taken {
     drop(child.stdin.take().map(|mut input| input.write_all(b"battery staple")));
     let (mut peak_mib, mut cpu_seconds) = (0.0, 0.0);
     let status = loop {
-        peak_mib = kib(child.id()).map_or(peak_mib, |kib| kib / 1024.0);
+        // Once it has ended it has none: the last number stands.
+        peak_mib = f64::max(peak_mib, memory_of(&child.id().to_string()).1);
         cpu_seconds = ticks(child.id()).map_or(cpu_seconds, |ticks| ticks / TICKS);
         if let Some(status) = child.try_wait().expect("it is a child") {
             break status;
@@ -95,13 +97,6 @@ fn take(arguments: &[&str], path: &Path) -> Taken {
     };
     assert!(status.success(), "{arguments:?} failed: {status}");
     Taken { seconds: begin.elapsed().as_secs_f64(), cpu_seconds, peak_mib }
-}
-
-/// The most memory that was resident.
-fn kib(pid: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Its CPU time: the 14th and the 15th field of /proc/PID/stat, counted behind the name, which may have blanks.

@@ -14,7 +14,7 @@ use crate::effort::Effort;
 /// A request in this time, so that each finds the follower waiting.
 const PAUSE: Duration = Duration::from_millis(50);
 const REQUESTS: u32 = 200;
-/// A follower that shows nothing for so long has failed.
+/// A follower that shows nothing for this time has failed.
 const LIMIT: Duration = Duration::from_secs(10);
 
 pub fn run(effort: Effort) {

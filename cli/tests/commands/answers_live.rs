@@ -83,7 +83,12 @@ fn a_token_is_not_sent_to_a_server_whose_raw_device_would_record_it_unless_that_
             raw,
             "asked. The server would hash the text, and its raw device raw/ would record it in the clear. ",
         ),
-        (403, "{}", "asked. Whether a raw device would record the text cannot be seen: "),
+        (
+            403,
+            r#"{"errors":["permission denied"]}"#,
+            "asked. Whether a raw device would record the text cannot be seen (that takes the right to read sys/audit): status 403 \
+             permission denied. ",
+        ),
     ] {
         let outcome = cli().reply(status, devices).stdin(TOKEN).run(&["log", "token", "-tz=UTC", "-", &log]);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));

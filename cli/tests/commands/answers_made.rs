@@ -195,7 +195,7 @@ fn a_client_that_was_refused_at_the_preflight_is_shown_and_one_that_was_not_is_l
         at_preflight("token-e", "secret", 1),
     ];
     assert_eq!(who(&["secret/*", &file]), below);
-    // Who asks for the look-ups themselves is told of all.
+    // A question about the look-ups themselves has all of them.
     let all =
         [row("read", "token-c", "", 1), row("refused", "token-a", "", 2), row("refused", "token-b", "", 1)];
     assert_eq!(who(&[PREFLIGHT_OF_APP, &file]), all);

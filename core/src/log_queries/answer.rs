@@ -88,6 +88,7 @@ pub(super) fn object(
         summary.covered.map(|(from, to)| object! { "from" => from.to_string(), "to" => to.to_string() });
     let is_whole = rows.bound.is_none()
         && summary.damaged.is_empty()
+        && summary.withheld == 0
         && summary.undecided + summary.too_long + summary.torn + summary.incomplete_parts == 0
         && summary.doubles_missed == 0
         && !summary.join_is_partial;
@@ -114,6 +115,7 @@ pub(super) fn object(
         "torn" => summary.torn,
         "unanswered" => rows.unanswered,
         "undecided" => summary.undecided,
+        "withheld" => summary.withheld,
     }
 }
 

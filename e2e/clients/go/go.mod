@@ -1,6 +1,6 @@
 module walk
 
-go 1.25
+go 1.25.0
 
 require github.com/hashicorp/vault/api v1.23.0
 

@@ -1,5 +1,5 @@
 //! docs/RESPONDING.md: a token is stolen, used from another address, issues others and is revoked; and each block of commands of the
-//! document, run as it is printed, finds who, when, what, the children, and what to rotate. And what a question about it must not do.
+//! document, run as it is printed, finds who, when, what, the children, and what to rotate. A question about the token leaves it in no log.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

@@ -62,8 +62,11 @@ pub(super) struct Joiner<'q> {
     corrupt: Vec<Record>,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
-    /// Numbers that are not missing although no line that was read has them: gaps declare them, or their lines were passed over.
-    accounted: HashMap<Boot, SeqSet>,
+    /// The numbers that gaps declare,
+    declared: HashMap<Boot, SeqSet>,
+    /// and those of lines that were withheld, with their ranges.
+    withheld: HashMap<Boot, SeqSet>,
+    withheld_ranges: usize,
     ranges: usize,
     gap_ids: HashSet<Id>,
     devices: BTreeSet<u64>,
@@ -88,7 +91,9 @@ impl<'q> Joiner<'q> {
             parts: Parts::with_text(PARTS_BYTES_MAX),
             corrupt: Vec::new(),
             gaps: Vec::new(),
-            accounted: HashMap::new(),
+            declared: HashMap::new(),
+            withheld: HashMap::new(),
+            withheld_ranges: 0,
             ranges: 0,
             gap_ids: HashSet::new(),
             devices: BTreeSet::new(),
@@ -116,7 +121,7 @@ impl<'q> Joiner<'q> {
             skipped_before,
             lines,
             passed_over,
-            passed_numbers,
+            withheld,
             entries,
             others,
             not_entries,
@@ -135,7 +140,7 @@ impl<'q> Joiner<'q> {
         self.summary.passed_over += passed_over;
         self.summary.not_entries += not_entries;
         self.summary.torn += torn;
-        self.account_for(&passed_numbers);
+        self.withhold(&withheld);
         for time in times.into_iter().flat_map(|(first, last)| [first, last]) {
             self.cover(time);
         }

@@ -2,7 +2,7 @@
 //! Never in it: a refusal of a line that the filter might want. The lines it looks at were written by our own formatter, which
 //! escapes nothing but quotes, backslashes, control characters, `<`, `>`, `&` and some beyond ASCII.
 
-use aho_corasick::packed;
+use aho_corasick::{AhoCorasick, packed};
 use memchr::memmem::{self, Finder};
 use onrecord_entry::HASH_PREFIX;
 
@@ -168,15 +168,16 @@ pub(super) struct Texts {
 }
 
 /// Whole hashes, sorted. They all begin alike, and lines have many of them: finding a beginning and looking the text up there is
-/// faster than a search for all of them, however many they are.
+/// faster than a search for all of them, and takes the same time for any number.
 struct Hashes {
     beginning: Finder<'static>,
     texts: Vec<Vec<u8>>,
 }
 
 enum Others {
-    Together(packed::Searcher),
-    /// One or none, or too many to be searched for together.
+    Few(packed::Searcher),
+    Many(Box<AhoCorasick>),
+    /// One or none, or those whose automaton would be too large.
     EachAlone(Vec<Finder<'static>>),
 }
 
@@ -211,15 +212,20 @@ impl Hashes {
 
 impl Others {
     fn of(texts: &[Vec<u8>]) -> Self {
-        match packed::Searcher::new(texts).filter(|_| texts.len() > 1) {
-            Some(searcher) => Self::Together(searcher),
-            None => Self::EachAlone(texts.iter().map(|text| Finder::new(text).into_owned()).collect()),
+        let each_alone =
+            || Self::EachAlone(texts.iter().map(|text| Finder::new(text).into_owned()).collect());
+        match packed::Searcher::new(texts) {
+            _ if texts.len() < 2 => each_alone(),
+            Some(searcher) => Self::Few(searcher),
+            None => AhoCorasick::new(texts)
+                .map_or_else(|_| each_alone(), |automaton| Self::Many(Box::new(automaton))),
         }
     }
 
     fn are_in(&self, line: &[u8]) -> bool {
         match self {
-            Self::Together(searcher) => searcher.find(line).is_some(),
+            Self::Few(searcher) => searcher.find(line).is_some(),
+            Self::Many(automaton) => automaton.is_match(line),
             Self::EachAlone(texts) => texts.iter().any(|text| text.find(line).is_some()),
         }
     }

@@ -1,22 +1,21 @@
 //! Reads the lines of one chunk: what each is, and the rows of those answers that are asked for.
 //! Never in it: what several lines have to do with each other.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memchr;
 use memchr::memmem::Finder;
 use onrecord_entry::gap::Record;
-use onrecord_entry::{EntryType, SaltId, decode};
+use onrecord_entry::{EntryType, decode};
 use onrecord_value::Time;
 
 use super::entry::{Facts, Found, Missing, Text, is_special, read, time_of};
 use super::filter::Filter;
-use super::in_clear::is_in_clear;
+use super::hashed::is_hashed;
 use super::leaf::Leaves;
 use super::needles::{Needles, Texts};
 use super::row::{At, Bytes, Row};
-use super::{Gap, Query};
+use super::{Gap, LinesOfSalt, Query};
 use crate::fast_scan::{self, Detail, Part, Scanner};
 use crate::id::Id;
 
@@ -41,8 +40,8 @@ pub(super) struct Scanned {
     pub(super) skipped_before: u64,
     pub(super) lines: u64,
     pub(super) passed_over: u64,
-    /// Their numbers.
-    pub(super) passed_numbers: Vec<Record>,
+    /// The numbers of those whose salts are asked for.
+    pub(super) withheld: Vec<Record>,
     pub(super) entries: Vec<Head>,
     pub(super) others: Vec<Other>,
     pub(super) not_entries: u64,
@@ -52,10 +51,19 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
-    fn pass_over(&mut self, record: Option<Record>) {
+    fn pass_over(&mut self, why: PassedOver, record: Option<Record>) {
         self.passed_over += 1;
-        self.passed_numbers.extend(record);
+        self.withheld.extend(record.filter(|_| why == PassedOver::Withheld));
     }
+}
+
+/// Why a line is passed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PassedOver {
+    /// Its salt is not asked for.
+    Foreign,
+    /// It may be in the clear.
+    Withheld,
 }
 
 /// An entry of a request or an answer.
@@ -192,7 +200,7 @@ impl<'q> LineReader<'q> {
             skipped_before,
             lines: 0,
             passed_over: 0,
-            passed_numbers: Vec::new(),
+            withheld: Vec::new(),
             entries: Vec::new(),
             others: Vec::new(),
             not_entries: 0,
@@ -221,8 +229,8 @@ impl<'q> LineReader<'q> {
         let Some((entry, object)) = self.scanner.json_entry(line) else {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
-        if self.is_passed_over(entry.record.as_ref(), object) {
-            return scanned.pass_over(entry.record);
+        if let Some(why) = self.passes_over(entry.record.as_ref(), Some(object)) {
+            return scanned.pass_over(why, entry.record);
         }
         let has_text = self.texts.are_in(line);
         let mut judged = Judged::default();
@@ -249,11 +257,15 @@ impl<'q> LineReader<'q> {
         });
     }
 
-    /// Whether a line is of a salt that is not asked for, or in the clear where only hashed ones are.
-    pub(super) fn is_passed_over(&self, record: Option<&Record>, object: &[u8]) -> bool {
-        let is_of = |salts: &HashSet<SaltId>| record.is_some_and(|record| salts.contains(&record.salt));
-        self.query.salts.as_ref().is_some_and(|salts| !is_of(salts))
-            || is_of(&self.query.hashed_only) && is_in_clear(object)
+    /// Whether a line is passed over, and why; with its object if that has texts of a request.
+    pub(super) fn passes_over(&self, record: Option<&Record>, object: Option<&[u8]>) -> Option<PassedOver> {
+        let salts = self.query.salts.as_ref()?;
+        match record.and_then(|record| salts.get(&record.salt)) {
+            None => Some(PassedOver::Foreign),
+            Some(LinesOfSalt::All) => None,
+            Some(LinesOfSalt::Hashed) if object.is_none_or(is_hashed) => None,
+            Some(LinesOfSalt::Hashed | LinesOfSalt::None) => Some(PassedOver::Withheld),
+        }
     }
 
     /// Whether the bytes alone show that an answer in our own form is not asked for.
@@ -334,16 +346,17 @@ impl<'q> LineReader<'q> {
             Text::From(from) => (None, from),
         };
         let object = text.as_deref().or_else(|| line.get(from..)).unwrap_or_default();
-        let passed_over = self.is_passed_over(facts.record.as_ref(), object);
-        if !passed_over {
-            times.add(facts.time);
-        }
         let other = is_special(object, &leaves)
             .then(|| self.special(line.get(from..).unwrap_or_default(), &facts, scanned.lines))
             .flatten();
+        // Entries of other kinds have no texts of requests; the parts of one are judged when they are together.
+        let passed_over = self.passes_over(facts.record.as_ref(), other.is_none().then_some(object));
+        if passed_over.is_none() {
+            times.add(facts.time);
+        }
         // Each probe has a salt that is thrown away.
-        if passed_over && !matches!(other, Some(Other::Probe)) {
-            return scanned.pass_over(facts.record);
+        if let Some(why) = passed_over.filter(|_| !matches!(other, Some(Other::Probe))) {
+            return scanned.pass_over(why, facts.record);
         }
         if let Some(other) = other {
             return scanned.others.push(other);

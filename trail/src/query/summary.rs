@@ -31,6 +31,10 @@ pub struct Summary {
     pub lines: u64,
     /// Lines of salts that are not asked for, and those in the clear where only hashed ones are.
     pub passed_over: u64,
+    /// Entries of salts that are asked for, of which no line was read: those that there are were passed over ([`LinesOfSalt`]).
+    ///
+    /// [`LinesOfSalt`]: super::LinesOfSalt
+    pub withheld: u64,
     /// Entries of requests and answers among them.
     pub entries: u64,
     /// Entries that were read before, from another device or file.

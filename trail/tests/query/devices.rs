@@ -1,7 +1,6 @@
 //! Logs of several devices of one server: each has its own hashes of the same entries, and a request is one row.
 //! Never in it: logs of one device.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use onrecord_entry::format::Format;
@@ -10,7 +9,7 @@ use onrecord_entry::oversize::{Oversize, OversizeError, send_within};
 use onrecord_entry::text::Template;
 use onrecord_entry::{Entry, FormatOptions, HASH_PREFIX, Salt, SeqRange};
 use onrecord_trail::Input;
-use onrecord_trail::query::{Field, Filter, Query, Row, Sink, Summary, run};
+use onrecord_trail::query::{Field, Filter, LinesOfSalt, Query, Row, Sink, Summary, run};
 use onrecord_value::object;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -195,7 +194,7 @@ proptest! {
     }
 }
 
-/// A sink that takes the rows of one device alone, of those that have a text.
+/// A sink that takes the rows of one device alone.
 struct OnlyOf(String, Vec<Row>);
 
 impl Sink for OnlyOf {
@@ -233,15 +232,19 @@ fn a_row_that_the_sink_does_not_take_leaves_its_place_to_the_copy_of_another_dev
             "audit.log",
             &lines.iter().flat_map(|line| line.iter().copied()).collect::<Vec<u8>>(),
         );
-        let mut sink = OnlyOf(device.clone(), Vec::new());
-        let summary = run(vec![Input::file(&log)], &containing(&hashes), &mut sink);
-        assert_eq!((sink.1.len(), summary.rows), (1, 1), "order {at}");
+        for query in [query(""), containing(&hashes)] {
+            let mut sink = OnlyOf(device.clone(), Vec::new());
+            let summary = run(vec![Input::file(&log)], &query, &mut sink);
+            assert_eq!((sink.1.len(), summary.rows), (1, 1), "order {at}");
+        }
     }
 }
 
-/// A query that takes only hashed lines of this salt.
+/// A query of three salts that takes only hashed lines of this one.
 fn hashed_only(salt: &str, filter: &str) -> Query {
-    Query { hashed_only: HashSet::from([Salt::new(salt).id()]), ..query(filter) }
+    let lines = |name: &str| if name == salt { LinesOfSalt::Hashed } else { LinesOfSalt::All };
+    let salts = ["raw", "a", "b"].map(|name| (Salt::new(name).id(), lines(name)));
+    Query { salts: Some(salts.into()), ..query(filter) }
 }
 
 /// The lines in each order, as logs.
@@ -275,12 +278,21 @@ fn a_line_in_the_clear_that_is_passed_over_hides_no_entry_of_a_hashing_device() 
     ];
     // Whether the line in the clear is asked for makes no difference: that would answer questions about its texts.
     let filters = ["", "op=read", "not request.data.user=ann", "not request.data.user=bob"];
+    let number = |line: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(line).unwrap();
+        value["record"]["seq"].as_u64()
+    };
     for (lines, (unanswered, alone)) in cases {
+        let raw_lines = lines.iter().filter(|line| raw.contains(**line)).count();
         for log in orders(&lines) {
             for filter in filters {
                 let (found, summary) = rows_of(&log, &hashed_only("raw", filter));
                 let said = (summary.rows, summary.unanswered, summary.answers_alone, summary.missing);
                 assert_eq!((found.len(), said), (1, (1, unanswered, alone, 0)), "{filter}");
+                // The numbers that only lines in the clear have.
+                let has = |seq| lines.iter().skip(raw_lines).any(|line| number(line) == seq);
+                let withheld = lines.iter().take(raw_lines).filter(|line| !has(number(line))).count();
+                assert_eq!(summary.withheld, withheld as u64, "{filter}");
                 let user = found[0].value(&["request", "data", "user"]).unwrap();
                 assert!(user.as_str().unwrap().starts_with(HASH_PREFIX), "{filter}");
             }
@@ -288,6 +300,15 @@ fn a_line_in_the_clear_that_is_passed_over_hides_no_entry_of_a_hashing_device() 
             assert_eq!((found.len(), summary.rows, summary.undecided), (0, 0, 0));
         }
     }
+}
+
+#[test]
+fn a_line_of_a_salt_that_is_not_asked_for_accounts_for_no_number() {
+    let [own, other] = ["a", "of another server"].map(Device::new);
+    let half = |device: &Device, id: u32| device.half(&with_user(id, "ann"), false, id.into());
+    let log = [half(&own, 1), half(&other, 2), half(&own, 3)].concat();
+    let (_, summary) = rows_of(&log, &hashed_only("b", ""));
+    assert_eq!((summary.passed_over, summary.withheld, summary.missing), (1, 0, 1));
 }
 
 #[test]
@@ -311,6 +332,7 @@ fn lines_in_the_clear_are_passed_over_in_any_form_and_their_numbers_are_not_miss
     let (found, summary) = rows_of(&log, &hashed_only("a", ""));
     assert_eq!(ids(&found), [uuid(1), uuid(5)]);
     assert_eq!((summary.passed_over, summary.entries, summary.missing), (6, 4, 0));
+    assert_eq!(summary.withheld, 6, "no line that was read has them");
     // Of another salt they are read.
     let (found, summary) = rows_of(&log, &hashed_only("b", ""));
     assert_eq!((found.len(), summary.passed_over), (5, 0));

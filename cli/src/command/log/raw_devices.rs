@@ -23,7 +23,10 @@ pub(super) fn reason_not_to_ask(
         }
         Err(Error::NotSent(request)) => return Err(Failure::DryRun(request)),
         Err(error) => {
-            return Ok(Some(format!("Whether a raw device would record the text cannot be seen: {error}")));
+            let why = in_one_line(&error);
+            return Ok(Some(format!(
+                "Whether a raw device would record the text cannot be seen (that takes the right to read sys/audit): {why}"
+            )));
         }
     };
     Ok((!raw.is_empty()).then(|| {
@@ -32,6 +35,16 @@ pub(super) fn reason_not_to_ask(
             raw.join(", ")
         )
     }))
+}
+
+/// An error of the server as a part of a sentence.
+pub(super) fn in_one_line(error: &Error) -> String {
+    match error {
+        Error::Api(error) => {
+            printable(format!("status {} {}", error.status, error.errors.join("; ")).trim_end())
+        }
+        other => printable(other.to_string().lines().next().unwrap_or_default()),
+    }
 }
 
 /// Whether the text of an option means true, as servers read it.

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use onrecord_entry::gap::Record;
-use onrecord_entry::{EntryType, SaltId, SeqSet};
+use onrecord_entry::{Boot, EntryType, SaltId, SeqSet};
 
 use super::Joiner;
 use crate::fast_scan;
@@ -12,7 +12,7 @@ use crate::id::Id;
 use crate::parts::Assembly;
 use crate::query::entry::read;
 use crate::query::row::{Bytes, Position};
-use crate::query::scan::{Head, Judged, Other};
+use crate::query::scan::{Head, Judged, Other, PassedOver};
 use crate::query::{Gap, Sink, Summary};
 
 /// Gaps that are kept; further ones are counted.
@@ -73,9 +73,11 @@ impl Joiner<'_> {
             return ControlFlow::Continue(());
         };
         let facts = found.facts;
-        if self.reader.is_passed_over(facts.record.as_ref(), found.text.of(&text)) {
+        if let Some(why) = self.reader.passes_over(facts.record.as_ref(), Some(found.text.of(&text))) {
             self.summary.passed_over += 1;
-            self.account_for(facts.record.as_slice());
+            if why == PassedOver::Withheld {
+                self.withhold(facts.record.as_slice());
+            }
             return ControlFlow::Continue(());
         }
         let is_new = facts.record.as_ref().is_none_or(|record| !self.seen.contains(record));
@@ -100,14 +102,14 @@ impl Joiner<'_> {
         self.entry(head, at, || bytes, sink)
     }
 
-    /// Notes numbers of lines that were passed over.
-    pub(super) fn account_for(&mut self, records: &[Record]) {
+    /// Notes numbers of lines that were withheld. Of too many ranges the rest counts as missing.
+    pub(super) fn withhold(&mut self, records: &[Record]) {
         for record in records {
-            if self.ranges < RANGES_MAX {
-                let accounted = self.accounted.entry(record.boot).or_default();
-                let before = accounted.ranges().len();
-                accounted.insert(record.seq);
-                self.ranges = self.ranges + accounted.ranges().len() - before;
+            if self.withheld_ranges < RANGES_MAX {
+                let withheld = self.withheld.entry(record.boot).or_default();
+                let before = withheld.ranges().len();
+                withheld.insert(record.seq);
+                self.withheld_ranges = self.withheld_ranges + withheld.ranges().len() - before;
             }
         }
     }
@@ -120,8 +122,8 @@ impl Joiner<'_> {
         let boot = facts.boot.unwrap_or(record.boot);
         self.ranges += facts.ranges.ranges().len();
         if self.ranges <= RANGES_MAX {
-            let accounted = self.accounted.entry(boot).or_default();
-            facts.ranges.iter().for_each(|range| accounted.insert_range(range));
+            let declared = self.declared.entry(boot).or_default();
+            facts.ranges.iter().for_each(|range| declared.insert_range(range));
         }
         // Without a beginning it may have begun at any time.
         let is_asked = self.query.since.is_none_or(|asked| gap.until >= asked)
@@ -157,12 +159,19 @@ impl Joiner<'_> {
         if !interrupted {
             self.count_incomplete_parts();
         }
-        let Self { mut summary, seen, gaps, accounted, devices, .. } = self;
+        let Self { mut summary, seen, gaps, declared, withheld, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
         }
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
+        let unseen = |(boot, seqs): (&Boot, &SeqSet)| seen.unseen(*boot, seqs);
+        summary.withheld = withheld.iter().map(unseen).fold(0, u64::saturating_add);
+        let mut accounted = declared;
+        for (boot, seqs) in withheld {
+            let known = accounted.entry(boot).or_default();
+            *known = known.union(&seqs);
+        }
         summary.missing = if interrupted { 0 } else { seen.missing(&accounted) };
         summary.doubles_missed = seen.doubles_missed();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();

@@ -1,5 +1,5 @@
 //! Requests whose entry is not whole, because its device shortened it or replaced its data by a digest: the text may be in what was left
-//! out. A request counts once, whatever number of devices and files have it.
+//! out. A request counts once, also if several devices and files have it.
 //! Never in it: a request in which the text was found.
 
 use std::collections::HashSet;
@@ -80,7 +80,7 @@ impl CutRequests {
     }
 
     fn key(&self, row: &Row) -> u64 {
-        if let Some(id) = row.text(Field::Id) {
+        if let Some(id) = row.text(Field::Id).filter(|id| !id.is_empty()) {
             return self.hasher.hash_one(id.as_ref());
         }
         let at = [&row.at().request, &row.at().response];

@@ -20,7 +20,7 @@ use crate::command::{Failure, Invocation, Session, context};
 const FILE_MAX: u64 = 32 * 1024 * 1024;
 const DOING: &str = "Error hashing the text: ";
 const WITHOUT_RAW: &str = "Search with exported salts (\"audit salts -export\", then -salts=FILE): no server is called then. \
-    -allow-raw-devices has the server hash the text all the same.";
+    With -allow-raw-devices the server is asked, and its raw devices record the text.";
 
 /// A hash, and what it is of.
 pub(super) struct Hash {

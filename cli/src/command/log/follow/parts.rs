@@ -12,7 +12,7 @@ use super::waiting::Waiting;
 
 /// Bytes of lines that wait, of all entries together, with the ids of the entries.
 const WAITING_MAX: usize = 8 * 1024 * 1024;
-/// So many entries that stayed incomplete are remembered.
+/// How many entries that stayed incomplete are remembered.
 const GIVEN_UP_MAX: usize = 10_000;
 
 /// Type, id and device of the whole entry.
@@ -68,7 +68,8 @@ impl Parts {
             && (now.duration_since(since) >= patience || self.waiting.bytes() > WAITING_MAX)
             && let Some((whole, parts)) = self.waiting.take_first()
         {
-            if !replace(self.given_up.of(&*whole), true) {
+            // Entries without an id cannot be told apart.
+            if whole.1.is_empty() || !replace(self.given_up.of(&*whole), true) {
                 given_up.push(joined(parts));
             }
         }

@@ -1,11 +1,11 @@
-//! What is known of the texts that were seen last: so many of them, each by a hash, so that a long text takes no more memory.
+//! What is known of the texts that were seen last. A number of them is remembered, each by a hash: a long text takes no more memory.
 //! Never in it: the texts.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
 pub(super) struct Recent<V> {
-    /// With a key of this process: nobody can make texts that are taken for each other.
+    /// With a key of this process: texts that are taken for each other cannot be made.
     hasher: RandomState,
     known: HashMap<u64, V>,
     order: VecDeque<u64>,

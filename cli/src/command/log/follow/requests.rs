@@ -6,7 +6,7 @@ use std::mem::replace;
 
 use super::recent::Recent;
 
-/// So many requests are remembered.
+/// How many requests are remembered.
 const REMEMBERED: usize = 100_000;
 
 pub(super) struct Requests(Recent<Known>);

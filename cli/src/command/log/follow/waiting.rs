@@ -53,7 +53,7 @@ impl<K: Hash + Eq, V> Waiting<K, V> {
         self.items.insert(key, Item { number: self.inserted, since: now, bytes, value });
     }
 
-    /// Changes what waits, which has so many more bytes then.
+    /// Changes what waits, and returns by how many bytes it grew.
     pub(super) fn grow(&mut self, key: &K, change: impl FnOnce(&mut V) -> usize) {
         if let Some(item) = self.items.get_mut(key) {
             let more = change(&mut item.value);

@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use onrecord_client::{Client, Error};
 use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Filter};
-use onrecord_value::printable::printable;
 
 use super::family::Family;
 use super::needs_server;
@@ -104,8 +103,8 @@ fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -
     {
         let warning = format!(
             "Only a server can hash a token or accessor, and it was not asked. {}. Only logs that have it in the clear were searched. \
-             -allow-raw-devices has it asked all the same.",
-            first_line(&reason).trim_end_matches('.')
+             With -allow-raw-devices the server is asked; its raw devices then record the text in the clear.",
+            reason.trim_end_matches('.')
         );
         return Ok(Seeds { hashes: vec![clear], is_clear: true, warning: Some(warning) });
     }
@@ -116,17 +115,13 @@ fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -
             let warning = format!(
                 "Only a server can hash a token or accessor, and it did not: {}. Only logs that have it in the clear were \
                  searched. With a token that may do it: onrecord audit hash file/ ACCESSOR, and then onrecord log token HASH.",
-                first_line(&error.to_string())
+                raw_devices::in_one_line(&error)
             );
             (Vec::new(), Some(warning))
         }
     };
     hashes.push(clear);
     Ok(Seeds { hashes, is_clear: true, warning })
-}
-
-fn first_line(text: &str) -> String {
-    printable(text.lines().next().unwrap_or_default())
 }
 
 /// The hashes of a text, and what is to be said of them.
