@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::effort::Effort;
 use crate::load::{self, LoadResult};
+use crate::memory::memory_of;
 use crate::table::{LoadFigures, median, micros, ratio};
 
 /// An answer of the size and shape of a KV 2 read.
@@ -286,15 +287,9 @@ fn cipher_alone(effort: Effort) -> f64 {
     count as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Peak and present memory of a server, in MiB.
+/// The memory of a server, resident now and at its peak, in MiB.
 fn memory(server: &Server) -> (f64, f64) {
-    let status = std::fs::read_to_string(Path::new("/proc").join(server.pid().to_string()).join("status"));
-    let status = status.unwrap_or_default();
-    let of = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
-    };
-    (of("VmRSS:"), of("VmHWM:"))
+    memory_of(&server.pid().to_string())
 }
 
 /// How long a development server takes from its start to its address, and what it holds with nothing to do.
