@@ -53,6 +53,11 @@ impl Restorations {
         Ok(Self(Mutex::new(State { pending, tries: Tries::default() })))
     }
 
+    /// Whether there are some that are not on record yet.
+    pub(crate) async fn are_pending(&self) -> bool {
+        !self.0.lock().await.pending.is_empty()
+    }
+
     /// Makes [`record`](Self::record) wait, as a device that hangs does, until the guard is dropped.
     #[cfg(test)]
     pub(crate) async fn hold(&self) -> impl Sized {

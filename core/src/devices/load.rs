@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use onrecord_audit::device::OptionError;
 use onrecord_audit::{Broker, DeviceError, DeviceKinds};
 use onrecord_entry::Salt;
-use onrecord_storage::View;
+use onrecord_storage::{BarrierError, Batch, View};
 use zeroize::Zeroizing;
 
 use super::kept::Kept;
@@ -82,6 +82,15 @@ impl Devices {
             gate: tokio::sync::Mutex::new(()),
         };
         Ok((devices, unopened))
+    }
+
+    /// After a restoration: the files may have lines that were made with a salt after the snapshot, and of another kind.
+    pub(crate) async fn doubt_lines(view: &View) -> Result<(), DevicesError> {
+        let mut batch = Batch::new();
+        for (device, _) in stored::all(view).await? {
+            stored::put_device(view, &mut batch, &Device { salt_lines: None, ..device })?;
+        }
+        Ok(view.commit(batch).await.map_err(BarrierError::from)?)
     }
 
     /// Takes over what is stored of a device: enables it, disables it, opens it with other options or gives it another

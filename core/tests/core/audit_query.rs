@@ -3,12 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use onrecord_core::{AuditSettings, EnableRequest};
+use onrecord_core::{AuditSettings, EnableRequest, Settings};
+use onrecord_storage::Storage;
+use onrecord_storage::embedded::Embedded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::kit::{Reply, TestServer, ask};
+use crate::kit::{Reply, TestServer, ask, core_on, eventually};
+use crate::snapshot::{restored, save};
 
 async fn enable(world: &TestServer, path: &str, file: &Path, raw: bool) {
     let options = json!({"file_path": file, "log_raw": raw.to_string()});
@@ -215,6 +219,35 @@ async fn a_raw_line_of_a_salt_with_lines_of_both_kinds_leaves_its_place_to_anoth
             "{filter}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_restoration_makes_no_raw_line_one_that_is_taken_for_hashed() {
+    let folder = TempDir::new().unwrap();
+    let [directory, snapshot, file] = ["data", "snapshot", "audit.log"].map(|name| folder.path().join(name));
+    let storage = || Storage::start(Embedded::open(&directory).unwrap()).unwrap();
+    let (key, root) = {
+        let world = TestServer::on(storage(), Settings::default()).await;
+        world.core.reload(declared(&file, false)).await.unwrap();
+        write(&world, "hashed").await;
+        save(&world, &snapshot).await;
+        world.core.reload(declared(&file, true)).await.unwrap();
+        write(&world, "raw").await;
+        world.core.seal(Duration::from_secs(10)).await;
+        (world.key, world.root)
+    };
+    // What the devices still wrote has ended.
+    eventually(|| Embedded::open(&directory).is_ok()).await;
+    restored(&directory, &snapshot);
+    let world = TestServer { core: core_on(storage(), Settings::default()), root, key };
+    world.core.unseal(&world.key).await.unwrap();
+    world.core.reload(declared(&file, false)).await.unwrap();
+    assert!(fs::read_to_string(&file).unwrap().contains("s3cret"));
+    let found =
+        answer(&world, json!({"filter": "path~cubbyhole/*", "fields": ["path", "request.data.password"]}))
+            .await;
+    assert_eq!(paths(&found), ["cubbyhole/hashed"]);
+    assert!(!found.to_string().contains("s3cret"), "{found}");
 }
 
 #[tokio::test]

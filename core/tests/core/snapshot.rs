@@ -36,7 +36,7 @@ fn id(begun: &Value) -> String {
 }
 
 /// Makes a snapshot, with its number of pages.
-async fn save(world: &TestServer, file: &Path) -> u64 {
+pub(crate) async fn save(world: &TestServer, file: &Path) -> u64 {
     let id = id(&begin(world).await);
     let mut whole = Vec::new();
     for number in 0.. {
@@ -167,7 +167,7 @@ async fn a_damaged_value_is_named_and_no_snapshot_is_made() {
     begin(&world).await;
 }
 
-fn restored(directory: &Path, file: &Path) {
+pub(crate) fn restored(directory: &Path, file: &Path) {
     let wanted = Restore {
         snapshot: file.to_owned(),
         id: "1b671a64-40d5-491e-99b0-da01ff1f3341".into(),
