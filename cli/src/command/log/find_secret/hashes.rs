@@ -11,7 +11,7 @@ use onrecord_value::Time;
 use onrecord_value::printable::printable;
 use zeroize::Zeroizing;
 
-use super::super::{raw_devices, unreadable};
+use super::super::{answer::count, raw_devices, unreadable};
 use super::forms::Form;
 use crate::command::audit::{passphrase, read_limited};
 use crate::command::{Failure, Invocation, Session, context};
@@ -124,8 +124,8 @@ impl Salts {
 
 fn offline(name: &str, export: &SaltExport, forms: &[Form]) -> Hashes {
     let source = format!(
-        "{} salts of {}, exported {}",
-        export.salts.len(),
+        "{} of {}, exported {}",
+        count(export.salts.len() as u64, "salt", "salts"),
         printable(&export.server),
         export.exported
     );
@@ -149,7 +149,8 @@ fn by_server(session: &mut Session<'_>, client: &Client, forms: &[Form]) -> Resu
         }
         Err(error) => return Err(context("Error listing salts: ")(error)),
     };
-    let mut hashes = Hashes::new(format!("{} salts of the server", salts.len()), None);
+    let mut hashes =
+        Hashes::new(format!("{} of the server", count(salts.len() as u64, "salt", "salts")), None);
     for salt in salts {
         for (at, form) in forms.iter().enumerate() {
             let hash = session.call(client.audit_salt_hash(&salt.id, &form.text), DOING)?;
@@ -171,8 +172,8 @@ fn by_devices(session: &mut Session<'_>, client: &Client, forms: &[Form]) -> Res
             "No audit device is enabled, and the server does not list the salts of earlier ones.",
         ));
     }
-    let mut hashes =
-        Hashes::new(format!("the salts of {} enabled devices of the server", devices.len()), None);
+    let enabled = count(devices.len() as u64, "enabled device", "enabled devices");
+    let mut hashes = Hashes::new(format!("the salts of {enabled} of the server"), None);
     for path in devices.keys() {
         for (at, form) in forms.iter().enumerate() {
             let hash = session.call(client.audit_hash(path.trim_end_matches('/'), &form.text), DOING)?;
