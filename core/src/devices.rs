@@ -73,7 +73,7 @@ pub struct Device {
     /// The id of its first salt, if it has had another since.
     pub first_salt: Option<SaltId>,
     /// The lines that were made with the salt that it has; `None` if there are both kinds, or if it is not known: older versions
-    /// did not store it.
+    /// did not store it, and after a restoration there may be later ones.
     pub salt_lines: Option<SaltLines>,
 }
 

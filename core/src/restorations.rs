@@ -53,9 +53,10 @@ impl Restorations {
         Ok(Self(Mutex::new(State { pending, tries: Tries::default() })))
     }
 
-    /// Whether there are some that are not on record yet.
-    pub(crate) async fn are_pending(&self) -> bool {
-        !self.0.lock().await.pending.is_empty()
+    /// When the newest one was that is not on record yet.
+    pub(crate) async fn newest(&self) -> Option<Time> {
+        let state = self.0.lock().await;
+        state.pending.iter().map(|pending| Time::from_unix(pending.restoration.at, 0)).max()
     }
 
     /// Makes [`record`](Self::record) wait, as a device that hangs does, until the guard is dropped.

@@ -7,12 +7,13 @@ use onrecord_audit::device::OptionError;
 use onrecord_audit::{Broker, DeviceError, DeviceKinds};
 use onrecord_entry::Salt;
 use onrecord_storage::{BarrierError, Batch, View};
+use onrecord_value::Time;
 use zeroize::Zeroizing;
 
 use super::kept::Kept;
 use super::opening::{OPEN_TIMEOUT, begin_opening, config, formatter};
 use super::repair::Removals;
-use super::{Device, Devices, DevicesError, Table, stored};
+use super::{Device, Devices, DevicesError, SaltLines, Table, stored};
 use crate::current::Current;
 use crate::host::Host;
 use crate::log_keys::LogKeys;
@@ -84,11 +85,14 @@ impl Devices {
         Ok((devices, unopened))
     }
 
-    /// After a restoration: the files may have lines that were made with a salt after the snapshot, and of another kind.
-    pub(crate) async fn doubt_lines(view: &View) -> Result<(), DevicesError> {
+    /// Forgets that lines of salts are hashed, after a restoration at this time: the files may have raw ones that were made with a
+    /// salt after the snapshot. Salts that were made since are left as they are.
+    pub(crate) async fn forget_salt_lines(view: &View, restored: Time) -> Result<(), DevicesError> {
         let mut batch = Batch::new();
         for (device, _) in stored::all(view).await? {
-            stored::put_device(view, &mut batch, &Device { salt_lines: None, ..device })?;
+            if device.salt_since <= restored && device.salt_lines == Some(SaltLines::Hashed) {
+                stored::put_device(view, &mut batch, &Device { salt_lines: None, ..device })?;
+            }
         }
         Ok(view.commit(batch).await.map_err(BarrierError::from)?)
     }

@@ -124,8 +124,8 @@ impl Core {
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = self.broker(&audit, &log, boot);
         let (table, kinds) = (view(place::AUDIT)?, settings.device_kinds.clone());
-        if restorations.are_pending().await {
-            Devices::doubt_lines(&table).await.map_err(CeremonyError::DeviceTable)?;
+        if let Some(at) = restorations.newest().await {
+            Devices::forget_salt_lines(&table, at).await.map_err(CeremonyError::DeviceTable)?;
         }
         let log_keys = self.load_log_keys(&table, &cluster, &audit).await?;
         let loaded =

@@ -115,7 +115,7 @@ pub(super) fn object(
         "torn" => summary.torn,
         "unanswered" => rows.unanswered,
         "undecided" => summary.undecided,
-        "withheld" => summary.withheld,
+        "withheld" => rows.bound.is_none().then_some(summary.withheld),
     }
 }
 

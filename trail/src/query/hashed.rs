@@ -13,15 +13,14 @@ const TOKENS: [&[&str]; 4] = [
     &["response", "auth", "client_token"],
     &["response", "wrap_info", "token"],
 ];
-/// What such a device has hashed but for exceptions, which operators make.
-const OTHERS: [&[&str]; 4] =
-    [&["request", "data"], &["response", "data"], &["request", "headers"], &["response", "headers"]];
+/// What such a device has hashed but for exceptions, which operators make. Headers show nothing: raw devices hash them, too.
+const DATA: [&[&str]; 2] = [&["request", "data"], &["response", "data"]];
 
-/// Whether the tokens of an entry in JSON are hashed; where it has none, whether it has a hash and no other text in its data and
-/// headers. What shows neither is not known to be hashed.
+/// Whether the tokens of an entry in JSON are hashed; where it has none, whether its data has a hash and no other text. What shows
+/// neither is not known to be hashed.
 pub(super) fn is_hashed(entry: &[u8]) -> bool {
     let tokens = Texts::at(entry, &TOKENS);
-    let deciding = if tokens.hashed || tokens.clear { tokens } else { Texts::at(entry, &OTHERS) };
+    let deciding = if tokens.hashed || tokens.clear { tokens } else { Texts::at(entry, &DATA) };
     deciding.hashed && !deciding.clear
 }
 
@@ -70,7 +69,7 @@ mod tests {
     use super::is_hashed;
 
     #[test]
-    fn tokens_decide_and_other_texts_where_there_is_no_token() {
+    fn tokens_decide_and_the_data_where_there_is_no_token() {
         let cases = [
             (r#"{"auth":{"client_token":"HASH"},"request":{"data":{"a":"an exception"}}}"#, true),
             (r#"{"auth":{"client_token":"s.1"},"request":{"data":{"a":"HASH"}}}"#, false),
@@ -80,8 +79,8 @@ mod tests {
             (r#"{"auth":{"client_token":null},"request":{"data":{"a":["HASH",{"b":"x"}]}}}"#, false),
             (r#"{"request":{"data":{"a":["HASH",7,""]}},"response":{"data":null}}"#, true),
             (r#"{"request":{"data":{"a":"hmac-sha256:s3cret"}}}"#, false),
-            (r#"{"request":{"data":{"a":"HASH"},"headers":{"x-a":["clear"]}}}"#, false),
-            (r#"{"request":{"headers":{"x-a":["HASH"]}}}"#, true),
+            (r#"{"request":{"data":{"a":"HASH"},"headers":{"x-a":["clear"]}}}"#, true),
+            (r#"{"request":{"headers":{"x-a":["HASH"]}}}"#, false),
             (r#"{"request":{"id":"1","path":"a"}}"#, false),
         ];
         let hash = format!("hmac-sha256:{}", "0a".repeat(32));

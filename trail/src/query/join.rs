@@ -64,8 +64,10 @@ pub(super) struct Joiner<'q> {
     gaps: Vec<(Gap, Boot, SeqSet)>,
     /// The numbers that gaps declare,
     declared: HashMap<Boot, SeqSet>,
-    /// and those of lines that were withheld, with their ranges.
+    /// those of lines that were withheld,
     withheld: HashMap<Boot, SeqSet>,
+    /// and those of them that are of a time that is asked for; with the ranges of both.
+    withheld_in_time: HashMap<Boot, SeqSet>,
     withheld_ranges: usize,
     ranges: usize,
     gap_ids: HashSet<Id>,
@@ -93,6 +95,7 @@ impl<'q> Joiner<'q> {
             gaps: Vec::new(),
             declared: HashMap::new(),
             withheld: HashMap::new(),
+            withheld_in_time: HashMap::new(),
             withheld_ranges: 0,
             ranges: 0,
             gap_ids: HashSet::new(),

@@ -40,8 +40,8 @@ pub(super) struct Scanned {
     pub(super) skipped_before: u64,
     pub(super) lines: u64,
     pub(super) passed_over: u64,
-    /// The numbers of those whose salts are asked for.
-    pub(super) withheld: Vec<Record>,
+    /// Those of them whose salts are asked for.
+    pub(super) withheld: Vec<Withheld>,
     pub(super) entries: Vec<Head>,
     pub(super) others: Vec<Other>,
     pub(super) not_entries: u64,
@@ -51,10 +51,18 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
-    fn pass_over(&mut self, why: PassedOver, record: Option<Record>) {
+    fn pass_over(&mut self, why: PassedOver, record: Option<Record>, in_time: bool) {
         self.passed_over += 1;
-        self.withheld.extend(record.filter(|_| why == PassedOver::Withheld));
+        let record = record.filter(|_| why == PassedOver::Withheld);
+        self.withheld.extend(record.map(|record| Withheld { record, in_time }));
     }
+}
+
+/// A line that is withheld.
+pub(super) struct Withheld {
+    pub(super) record: Record,
+    /// It is of a time that is asked for.
+    pub(super) in_time: bool,
 }
 
 /// Why a line is passed over.
@@ -230,7 +238,8 @@ impl<'q> LineReader<'q> {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
         if let Some(why) = self.passes_over(entry.record.as_ref(), Some(object)) {
-            return scanned.pass_over(why, entry.record);
+            let time = time_at(&chunk, end - object.len()).unwrap_or_default();
+            return scanned.pass_over(why, entry.record, self.query.covers(time));
         }
         let has_text = self.texts.are_in(line);
         let mut judged = Judged::default();
@@ -260,11 +269,11 @@ impl<'q> LineReader<'q> {
     /// Whether a line is passed over, and why; with its object if that has texts of a request.
     pub(super) fn passes_over(&self, record: Option<&Record>, object: Option<&[u8]>) -> Option<PassedOver> {
         let salts = self.query.salts.as_ref()?;
-        match record.and_then(|record| salts.get(&record.salt)) {
-            None => Some(PassedOver::Foreign),
-            Some(LinesOfSalt::All) => None,
-            Some(LinesOfSalt::Hashed) if object.is_none_or(is_hashed) => None,
-            Some(LinesOfSalt::Hashed | LinesOfSalt::None) => Some(PassedOver::Withheld),
+        match (record.and_then(|record| salts.get(&record.salt)), object) {
+            (None, _) => Some(PassedOver::Foreign),
+            (Some(LinesOfSalt::All), _) | (Some(_), None) => None,
+            (Some(LinesOfSalt::Hashed), Some(object)) if is_hashed(object) => None,
+            (Some(LinesOfSalt::Hashed | LinesOfSalt::None), Some(_)) => Some(PassedOver::Withheld),
         }
     }
 
@@ -356,7 +365,7 @@ impl<'q> LineReader<'q> {
         }
         // Each probe has a salt that is thrown away.
         if let Some(why) = passed_over.filter(|_| !matches!(other, Some(Other::Probe))) {
-            return scanned.pass_over(why, facts.record);
+            return scanned.pass_over(why, facts.record, self.query.covers(facts.time));
         }
         if let Some(other) = other {
             return scanned.others.push(other);

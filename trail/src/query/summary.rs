@@ -29,9 +29,10 @@ pub struct Summary {
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
-    /// Lines of salts that are not asked for, and those in the clear where only hashed ones are.
+    /// Lines of salts that are not asked for, and those that are withheld ([`LinesOfSalt`](super::LinesOfSalt)).
     pub passed_over: u64,
-    /// Entries of salts that are asked for, of which no line was read: those that there are were passed over ([`LinesOfSalt`]).
+    /// Entries of the asked time and of salts that are asked for, of which no line was read: those that there are were passed over
+    /// ([`LinesOfSalt`]). Of logs that were not read to their ends it is too high.
     ///
     /// [`LinesOfSalt`]: super::LinesOfSalt
     pub withheld: u64,

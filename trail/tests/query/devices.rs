@@ -10,7 +10,7 @@ use onrecord_entry::text::Template;
 use onrecord_entry::{Entry, FormatOptions, HASH_PREFIX, Salt, SeqRange};
 use onrecord_trail::Input;
 use onrecord_trail::query::{Field, Filter, LinesOfSalt, Query, Row, Sink, Summary, run};
-use onrecord_value::object;
+use onrecord_value::{Time, object};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -333,6 +333,9 @@ fn lines_in_the_clear_are_passed_over_in_any_form_and_their_numbers_are_not_miss
     assert_eq!(ids(&found), [uuid(1), uuid(5)]);
     assert_eq!((summary.passed_over, summary.entries, summary.missing), (6, 4, 0));
     assert_eq!(summary.withheld, 6, "no line that was read has them");
+    let earlier = Query { until: Some(Time::UNIX_EPOCH), ..hashed_only("a", "") };
+    let (_, summary) = rows_of(&log, &earlier);
+    assert_eq!((summary.withheld, summary.missing), (0, 0), "they are not of that time");
     // Of another salt they are read.
     let (found, summary) = rows_of(&log, &hashed_only("b", ""));
     assert_eq!((found.len(), summary.passed_over), (5, 0));

@@ -12,7 +12,7 @@ use crate::id::Id;
 use crate::parts::Assembly;
 use crate::query::entry::read;
 use crate::query::row::{Bytes, Position};
-use crate::query::scan::{Head, Judged, Other, PassedOver};
+use crate::query::scan::{Head, Judged, Other, PassedOver, Withheld};
 use crate::query::{Gap, Sink, Summary};
 
 /// Gaps that are kept; further ones are counted.
@@ -75,8 +75,8 @@ impl Joiner<'_> {
         let facts = found.facts;
         if let Some(why) = self.reader.passes_over(facts.record.as_ref(), Some(found.text.of(&text))) {
             self.summary.passed_over += 1;
-            if why == PassedOver::Withheld {
-                self.withhold(facts.record.as_slice());
+            if let Some(record) = facts.record.filter(|_| why == PassedOver::Withheld) {
+                self.withhold(&[Withheld { record, in_time: self.query.covers(facts.time) }]);
             }
             return ControlFlow::Continue(());
         }
@@ -103,13 +103,16 @@ impl Joiner<'_> {
     }
 
     /// Notes numbers of lines that were withheld. Of too many ranges the rest counts as missing.
-    pub(super) fn withhold(&mut self, records: &[Record]) {
-        for record in records {
-            if self.withheld_ranges < RANGES_MAX {
-                let withheld = self.withheld.entry(record.boot).or_default();
-                let before = withheld.ranges().len();
-                withheld.insert(record.seq);
-                self.withheld_ranges = self.withheld_ranges + withheld.ranges().len() - before;
+    pub(super) fn withhold(&mut self, lines: &[Withheld]) {
+        for Withheld { record, in_time } in lines {
+            let of_time = in_time.then_some(&mut self.withheld_in_time);
+            for numbers in of_time.into_iter().chain([&mut self.withheld]) {
+                if self.withheld_ranges < RANGES_MAX {
+                    let withheld = numbers.entry(record.boot).or_default();
+                    let before = withheld.ranges().len();
+                    withheld.insert(record.seq);
+                    self.withheld_ranges = self.withheld_ranges + withheld.ranges().len() - before;
+                }
             }
         }
     }
@@ -159,14 +162,14 @@ impl Joiner<'_> {
         if !interrupted {
             self.count_incomplete_parts();
         }
-        let Self { mut summary, seen, gaps, declared, withheld, devices, .. } = self;
+        let Self { mut summary, seen, gaps, declared, withheld, withheld_in_time, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
         }
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
         let unseen = |(boot, seqs): (&Boot, &SeqSet)| seen.unseen(*boot, seqs);
-        summary.withheld = withheld.iter().map(unseen).fold(0, u64::saturating_add);
+        summary.withheld = withheld_in_time.iter().map(unseen).fold(0, u64::saturating_add);
         let mut accounted = declared;
         for (boot, seqs) in withheld {
             let known = accounted.entry(boot).or_default();
