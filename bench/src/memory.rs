@@ -1,14 +1,12 @@
 //! The memory of processes, as the kernel counts it.
 //! Never in it: what it is used for.
 
+use onrecord_e2e::process::status_kib;
+
 /// The memory of a process, resident now and at its peak, in MiB: numbers that are none once it has ended. `process` is its id, or
 /// `self`.
 pub fn memory_of(process: &str) -> (f64, f64) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let of = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
-    };
+    let of = |name| status_kib(process, name).map_or(f64::NAN, |kib| kib as f64 / 1024.0);
     (of("VmRSS:"), of("VmHWM:"))
 }
 

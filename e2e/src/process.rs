@@ -372,10 +372,7 @@ impl Server {
     }
 
     fn status_kib(&self, name: &str) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process is there");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a figure");
-        line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+        status_kib(&self.pid().to_string(), name).expect("the process is there, with a figure")
     }
 
     /// Lifts the limit of the size of its files, which a [launch](Launch::with_file_limit) has set.
@@ -389,6 +386,13 @@ impl Server {
     pub fn stdout(&self) -> String {
         self.stdout.lock().expect("no panic while held").clone()
     }
+}
+
+/// A figure in KiB, such as `VmRSS:`, of a process: its id, or `self`. `None` once it has ended.
+pub fn status_kib(process: &str, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let figure = status.lines().find_map(|line| line.strip_prefix(name))?;
+    figure.trim().trim_end_matches(" kB").trim().parse().ok()
 }
 
 impl Drop for Server {
