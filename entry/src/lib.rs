@@ -41,5 +41,5 @@ pub use entry::text::Clear;
 pub use entry::{Entry, EntryType, auth, gap, request, response, text};
 pub use format::Formatter;
 pub use options::FormatOptions;
-pub use salt::{HASH_PREFIX, Salt, SaltId};
+pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId, is_hash};
 pub use seq_set::{SeqRange, SeqSet};

@@ -17,7 +17,13 @@ use hmac_key::HmacKey;
 pub const HASH_PREFIX: &str = "hmac-sha256:";
 
 /// The length of a hash in a line, prefix included.
-pub(crate) const HASH_LEN: usize = HASH_PREFIX.len() + 64;
+pub const HASH_LEN: usize = HASH_PREFIX.len() + 64;
+
+/// Whether a text is a hash as lines have it. One in the clear may begin like that, too.
+pub fn is_hash(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(HASH_PREFIX.as_bytes()).unwrap_or_default();
+    text.len() == HASH_LEN && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// The block of SHA-256, to which HMAC pads its key (RFC 2104).
 const BLOCK: usize = 64;

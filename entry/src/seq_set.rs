@@ -132,7 +132,8 @@ impl SeqSet {
         self.difference(&self.difference(other))
     }
 
-    /// What of it is within a range, which holds no number if it ends before it begins. Takes the logarithm of the number of ranges, and the number of those that are found.
+    /// What of it is within a range, which holds no number if it ends before it begins. Takes the logarithm of the number of
+    /// ranges, and the number of those that are found.
     #[must_use]
     pub fn within(&self, range: SeqRange) -> Self {
         let start = self.ranges.partition_point(|known| known.to < range.from);

@@ -1,5 +1,6 @@
 //! The folder of a tree beside its log. What readers may ask for is written under another name and renamed, so they find the
-//! old bytes or the new ones; tiles that no checkpoint covers yet are written where they stay. Every step goes on from the descriptor of the log's directory; no symbolic link is followed.
+//! old bytes or the new ones; tiles that no checkpoint covers yet are written where they stay. Every step goes on from the
+//! descriptor of the log's directory; no symbolic link is followed.
 //! Never in it: what the resources hold.
 
 use std::ffi::{OsStr, OsString};

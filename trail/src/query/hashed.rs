@@ -1,7 +1,7 @@
 //! Whether the texts of an entry are known to be hashed, and not in the clear, as a raw device writes them.
 //! Never in it: of which salts lines may be in the clear.
 
-use onrecord_entry::HASH_PREFIX;
+use onrecord_entry::is_hash;
 use onrecord_value::{Value, json};
 
 use super::json::find;
@@ -47,7 +47,7 @@ impl Texts {
     /// It recurses as deep as a value of the parser may be.
     fn add(&mut self, value: &Value) {
         match value {
-            Value::String(text) if is_hash(text) => self.hashed = true,
+            Value::String(text) if is_hash(text.as_bytes()) => self.hashed = true,
             Value::String(text) => self.clear |= !text.is_empty(),
             Value::Array(values) => values.iter().for_each(|value| self.add(value)),
             Value::Object(object) => object.iter().for_each(|(_, value)| self.add(value)),
@@ -57,12 +57,6 @@ impl Texts {
 }
 
 const LIMITS: json::Limits = json::Limits { depth: usize::MAX, nodes: usize::MAX };
-
-/// A text in the clear may begin as a hash does.
-fn is_hash(text: &str) -> bool {
-    let digits = text.strip_prefix(HASH_PREFIX).unwrap_or_default();
-    digits.len() == 64 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 
 use aho_corasick::{AhoCorasick, packed};
 use memchr::memmem::{self, Finder};
-use onrecord_entry::HASH_PREFIX;
+use onrecord_entry::{HASH_LEN, HASH_PREFIX, is_hash};
 
 use super::field::Field;
 use super::filter::{Comparison, Expr, Target, Term, Test};
@@ -14,8 +14,6 @@ use super::row::PERMISSION_DENIED;
 const ALTERNATIVES_MAX: usize = 8;
 /// Shorter ones are in nearly every line.
 const LENGTH_MIN: usize = 3;
-/// A hash: its beginning, and 32 bytes in hex digits.
-const HASH_LENGTH: usize = HASH_PREFIX.len() + 64;
 
 /// One of these must be in the line of an answer; without any, every line may be asked for.
 pub(super) struct Needles(Vec<Alternative<Finder<'static>>>);
@@ -183,8 +181,7 @@ enum Others {
 
 impl Texts {
     pub(super) fn of(texts: &[Vec<u8>]) -> Self {
-        let is_hash = |text: &Vec<u8>| text.len() == HASH_LENGTH && text.starts_with(HASH_PREFIX.as_bytes());
-        let (mut hashes, others): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(is_hash);
+        let (mut hashes, others): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| is_hash(text));
         hashes.sort();
         let beginning = Finder::new(HASH_PREFIX).into_owned();
         Self {
@@ -203,7 +200,7 @@ impl Texts {
 impl Hashes {
     fn are_in(&self, line: &[u8]) -> bool {
         let is_asked = |at: usize| {
-            line.get(at..at + HASH_LENGTH)
+            line.get(at..at + HASH_LEN)
                 .is_some_and(|hash| self.texts.binary_search_by(|text| text.as_slice().cmp(hash)).is_ok())
         };
         !self.texts.is_empty() && self.beginning.find_iter(line).any(is_asked)

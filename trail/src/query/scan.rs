@@ -51,10 +51,11 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
-    fn pass_over(&mut self, why: PassedOver, record: Option<Record>, in_time: bool) {
+    fn pass_over(&mut self, why: PassedOver) {
         self.passed_over += 1;
-        let record = record.filter(|_| why == PassedOver::Withheld);
-        self.withheld.extend(record.map(|record| Withheld { record, in_time }));
+        if let PassedOver::Withheld(withheld) = why {
+            self.withheld.push(withheld);
+        }
     }
 }
 
@@ -66,12 +67,11 @@ pub(super) struct Withheld {
 }
 
 /// Why a line is passed over.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PassedOver {
     /// Its salt is not asked for.
     Foreign,
     /// It may be in the clear.
-    Withheld,
+    Withheld(Withheld),
 }
 
 /// An entry of a request or an answer.
@@ -237,9 +237,9 @@ impl<'q> LineReader<'q> {
         let Some((entry, object)) = self.scanner.json_entry(line) else {
             return self.unusual(&chunk, start, end, whole, times, scanned);
         };
-        if let Some(why) = self.passes_over(entry.record.as_ref(), Some(object)) {
-            let time = time_at(&chunk, end - object.len()).unwrap_or_default();
-            return scanned.pass_over(why, entry.record, self.query.covers(time));
+        let time = || time_at(&chunk, end - object.len()).unwrap_or_default();
+        if let Some(why) = self.passes_over(entry.record.as_ref(), time, Some(object)) {
+            return scanned.pass_over(why);
         }
         let has_text = self.texts.are_in(line);
         let mut judged = Judged::default();
@@ -267,14 +267,23 @@ impl<'q> LineReader<'q> {
     }
 
     /// Whether a line is passed over, and why; with its object if that has texts of a request.
-    pub(super) fn passes_over(&self, record: Option<&Record>, object: Option<&[u8]>) -> Option<PassedOver> {
+    pub(super) fn passes_over(
+        &self,
+        record: Option<&Record>,
+        time: impl FnOnce() -> Time,
+        object: Option<&[u8]>,
+    ) -> Option<PassedOver> {
         let salts = self.query.salts.as_ref()?;
-        match (record.and_then(|record| salts.get(&record.salt)), object) {
-            (None, _) => Some(PassedOver::Foreign),
-            (Some(LinesOfSalt::All), _) | (Some(_), None) => None,
-            (Some(LinesOfSalt::Hashed), Some(object)) if is_hashed(object) => None,
-            (Some(LinesOfSalt::Hashed | LinesOfSalt::None), Some(_)) => Some(PassedOver::Withheld),
-        }
+        let Some((record, read)) = record.and_then(|record| Some((record, salts.get(&record.salt)?))) else {
+            return Some(PassedOver::Foreign);
+        };
+        let is_read = match (read, object) {
+            (LinesOfSalt::All, _) | (_, None) => true,
+            (LinesOfSalt::Hashed, Some(object)) => is_hashed(object),
+            (LinesOfSalt::None, Some(_)) => false,
+        };
+        let withheld = || Withheld { record: *record, in_time: self.query.covers(time()) };
+        (!is_read).then(|| PassedOver::Withheld(withheld()))
     }
 
     /// Whether the bytes alone show that an answer in our own form is not asked for.
@@ -359,13 +368,14 @@ impl<'q> LineReader<'q> {
             .then(|| self.special(line.get(from..).unwrap_or_default(), &facts, scanned.lines))
             .flatten();
         // Entries of other kinds have no texts of requests; the parts of one are judged when they are together.
-        let passed_over = self.passes_over(facts.record.as_ref(), other.is_none().then_some(object));
+        let texts = other.is_none().then_some(object);
+        let passed_over = self.passes_over(facts.record.as_ref(), || facts.time, texts);
         if passed_over.is_none() {
             times.add(facts.time);
         }
         // Each probe has a salt that is thrown away.
         if let Some(why) = passed_over.filter(|_| !matches!(other, Some(Other::Probe))) {
-            return scanned.pass_over(why, facts.record, self.query.covers(facts.time));
+            return scanned.pass_over(why);
         }
         if let Some(other) = other {
             return scanned.others.push(other);

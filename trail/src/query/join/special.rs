@@ -73,10 +73,11 @@ impl Joiner<'_> {
             return ControlFlow::Continue(());
         };
         let facts = found.facts;
-        if let Some(why) = self.reader.passes_over(facts.record.as_ref(), Some(found.text.of(&text))) {
+        let object = Some(found.text.of(&text));
+        if let Some(why) = self.reader.passes_over(facts.record.as_ref(), || facts.time, object) {
             self.summary.passed_over += 1;
-            if let Some(record) = facts.record.filter(|_| why == PassedOver::Withheld) {
-                self.withhold(&[Withheld { record, in_time: self.query.covers(facts.time) }]);
+            if let PassedOver::Withheld(withheld) = why {
+                self.withhold(&[withheld]);
             }
             return ControlFlow::Continue(());
         }
