@@ -26,7 +26,7 @@ const DIGESTS_MAX: usize = 2_000_000;
 pub(super) struct OpenedFile {
     pub(super) file: File,
     pub(super) id: FileId,
-    /// Where it ended when it was opened.
+    /// Where it ended when it was opened, or before the device wrote to it.
     pub(super) end: u64,
     /// Its permissions.
     pub(super) mode: u32,
@@ -34,6 +34,14 @@ pub(super) struct OpenedFile {
     pub(super) created: bool,
     /// The inode of the file before it; 0 for none.
     pub(super) previous: u64,
+}
+
+impl OpenedFile {
+    /// With the end that it has now: the device that it was opened in place of may have written its last lines since.
+    pub(super) fn measured(self) -> Self {
+        let length = rustix::fs::fstat(&self.file).ok().and_then(|stat| u64::try_from(stat.st_size).ok());
+        Self { end: self.end.max(length.unwrap_or(0)), ..self }
+    }
 }
 
 #[derive(Debug)]

@@ -63,7 +63,7 @@ impl Feeder {
             let joined = opened
                 .directory
                 .try_clone()
-                .and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file));
+                .and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file.measured()));
             self.keeper = joined.map_err(|error| self.evidence.fail(&error)).ok();
             lock(&self.evidence.keeper).clone_from(&self.keeper);
         }

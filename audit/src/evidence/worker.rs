@@ -159,7 +159,10 @@ impl Worker {
         let keeper = Arc::clone(&self.keeper);
         let ran = catch_unwind(AssertUnwindSafe(move || {
             let followed = before.is_some();
-            if before.is_none_or(|before| self.keeper.wait_for(&before)) && self.open(followed) {
+            if let Some(before) = before {
+                before.wait_until_ended();
+            }
+            if self.open(followed) {
                 self.keep();
             }
         }));

@@ -138,23 +138,12 @@ impl Keeper {
         lock(&self.sink).clone()
     }
 
-    /// Waits until the keeper before it has ended. False if no device feeds this one any more.
-    pub(in crate::evidence) fn wait_for(&self, before: &Self) -> bool {
-        loop {
-            {
-                let pending = lock(&before.pending);
-                let waited =
-                    before
-                        .progress
-                        .wait_timeout_while(pending, Duration::from_millis(100), |pending| !pending.ended);
-                if waited.unwrap_or_else(PoisonError::into_inner).0.ended {
-                    return true;
-                }
-            }
-            if lock(&self.pending).feeders == 0 {
-                return false;
-            }
-        }
+    /// Waits until this keeper has ended: the next one of its folder begins then. However long that takes, the next one has lines
+    /// that it alone can add in order, also if its own devices have gone meanwhile.
+    pub(in crate::evidence) fn wait_until_ended(&self) {
+        let pending = lock(&self.pending);
+        let waited = self.progress.wait_while(pending, |pending| !pending.ended);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(in crate::evidence) fn end(&self) {

@@ -132,3 +132,56 @@ fn a_folder_that_hangs_at_the_end_does_not_hold_up_the_end() {
     until("the last checkpoint is made after all", || log.is_ended());
     log.assert_covered();
 }
+
+/// Disables the device, and waits until it has written its last line and let its tree go.
+fn disable(broker: &Broker) {
+    let evidence = evidence(broker);
+    broker.disable("a");
+    until("nothing of it is left", || Arc::strong_count(&evidence) == 1);
+}
+
+#[test]
+fn a_device_that_comes_and_goes_while_the_tree_of_the_one_before_hangs_is_covered_later() {
+    let mut log = Log::new();
+    let control = Control::default();
+    let broker = log.start_with(control.config(log.config()));
+    record_some(&broker, 7);
+    broker.checkpoint("a", LONG).unwrap();
+    control.set(true, false);
+    disable(&broker);
+    for _ in 0..2 {
+        broker.restore(log.device(Some(control.config(log.config())), &[])).unwrap();
+        record_some(&broker, 7);
+        disable(&broker);
+    }
+    broker.restore(log.device(Some(log.config()), &[])).unwrap();
+    record_some(&broker, 7);
+    control.set(false, false);
+    broker.checkpoint("a", LONG).unwrap();
+    // What the tree has to say is written before the next entry.
+    record_some(&broker, 1);
+    broker.checkpoint("a", LONG).unwrap();
+    log.assert_covered();
+    assert!(log.reasons().is_empty(), "{:?}", log.reasons());
+    log.end(broker);
+}
+
+#[test]
+fn what_a_device_writes_after_its_successor_opened_the_file_is_covered_though_its_tree_never_opened() {
+    let mut log = Log::new();
+    let control = Control::default();
+    let broker = log.start();
+    record_some(&broker, 7);
+    disable(&broker);
+    control.set(false, true);
+    broker.restore(log.device(Some(control.config(log.config())), &[])).unwrap();
+    record_some(&broker, 7);
+    let successor = log.device_in(&PLACEMENT.succeeding(&broker.claim("a").unwrap()));
+    record_some(&broker, 7);
+    disable(&broker);
+    broker.restore(successor).unwrap();
+    record_some(&broker, 7);
+    broker.checkpoint("a", LONG).unwrap();
+    log.assert_covered();
+    log.end(broker);
+}
