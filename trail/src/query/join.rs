@@ -3,6 +3,7 @@
 
 mod asked;
 mod special;
+mod withheld;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ use crate::check::log_name;
 use crate::id::Id;
 use crate::parts::Parts;
 use asked::{Asked, RequestCopy};
+use withheld::WithheldNumbers;
 
 /// Requests that wait for their answers, at most; and answers that wait for their requests.
 const WAITING_MAX: usize = 60_000;
@@ -62,14 +64,10 @@ pub(super) struct Joiner<'q> {
     corrupt: Vec<Record>,
     /// Gaps within the asked time, and their numbers.
     gaps: Vec<(Gap, Boot, SeqSet)>,
-    /// The numbers that gaps declare,
+    /// The numbers that gaps declare, and how many ranges they are.
     declared: HashMap<Boot, SeqSet>,
-    /// those of lines that were withheld,
-    withheld: HashMap<Boot, SeqSet>,
-    /// and those of them that are of a time that is asked for; with the ranges of both.
-    withheld_in_time: HashMap<Boot, SeqSet>,
-    withheld_ranges: usize,
     ranges: usize,
+    withheld: WithheldNumbers,
     gap_ids: HashSet<Id>,
     devices: BTreeSet<u64>,
     last_device: Option<SaltId>,
@@ -94,10 +92,8 @@ impl<'q> Joiner<'q> {
             corrupt: Vec::new(),
             gaps: Vec::new(),
             declared: HashMap::new(),
-            withheld: HashMap::new(),
-            withheld_in_time: HashMap::new(),
-            withheld_ranges: 0,
             ranges: 0,
+            withheld: WithheldNumbers::default(),
             gap_ids: HashSet::new(),
             devices: BTreeSet::new(),
             last_device: None,
@@ -143,7 +139,9 @@ impl<'q> Joiner<'q> {
         self.summary.passed_over += passed_over;
         self.summary.not_entries += not_entries;
         self.summary.torn += torn;
-        self.withhold(&withheld);
+        for line in &withheld {
+            self.withheld.insert(line);
+        }
         for time in times.into_iter().flat_map(|(first, last)| [first, last]) {
             self.cover(time);
         }

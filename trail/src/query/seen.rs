@@ -127,14 +127,16 @@ impl Seen {
         ranges.iter().map(unseen).fold(0, u64::saturating_add)
     }
 
-    /// How many numbers are missing between the first and the last of each start, and are not accounted for.
-    pub(super) fn missing(&self, accounted: &HashMap<Boot, SeqSet>) -> u64 {
+    /// How many numbers no entry has between the first and the last of each start of which something was read, that are neither
+    /// declared nor withheld.
+    pub(super) fn missing(&self, declared: &HashMap<Boot, SeqSet>, withheld: &HashMap<Boot, SeqSet>) -> u64 {
+        let none = SeqSet::new();
         let of_boot = |(boot, seqs): (&Boot, &SeenSeqs)| {
-            let Some(hull) = seqs.bounds() else { return 0 };
-            let hull = SeqSet::from(hull);
-            let accounted =
-                accounted.get(boot).map(|accounted| accounted.intersection(&hull)).unwrap_or_default();
-            self.unseen(*boot, &hull).saturating_sub(self.unseen(*boot, &accounted))
+            let [declared, withheld] = [declared, withheld].map(|of| of.get(boot).unwrap_or(&none));
+            let known: SeqSet = seqs.bounds().into_iter().chain(withheld.bounds()).collect();
+            let Some(hull) = known.bounds() else { return 0 };
+            let accounted = withheld.union(&declared.within(hull));
+            self.unseen(*boot, &SeqSet::from(hull)).saturating_sub(self.unseen(*boot, &accounted))
         };
         self.boots.iter().map(of_boot).fold(0, u64::saturating_add)
     }

@@ -336,6 +336,10 @@ fn lines_in_the_clear_are_passed_over_in_any_form_and_their_numbers_are_not_miss
     let earlier = Query { until: Some(Time::UNIX_EPOCH), ..hashed_only("a", "") };
     let (_, summary) = rows_of(&log, &earlier);
     assert_eq!((summary.withheld, summary.missing), (0, 0), "they are not of that time");
+    // What no line has between them and those that were read is missing.
+    let later = [log.clone(), pair(options(true), 8)].concat();
+    let (_, summary) = rows_of(&later, &hashed_only("a", ""));
+    assert_eq!((summary.withheld, summary.missing), (8, 4));
     // Of another salt they are read.
     let (found, summary) = rows_of(&log, &hashed_only("b", ""));
     assert_eq!((found.len(), summary.passed_over), (5, 0));

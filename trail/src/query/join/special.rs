@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use onrecord_entry::gap::Record;
-use onrecord_entry::{Boot, EntryType, SaltId, SeqSet};
+use onrecord_entry::{EntryType, SaltId, SeqSet};
 
 use super::Joiner;
 use crate::fast_scan;
@@ -12,7 +12,7 @@ use crate::id::Id;
 use crate::parts::Assembly;
 use crate::query::entry::read;
 use crate::query::row::{Bytes, Position};
-use crate::query::scan::{Head, Judged, Other, PassedOver, Withheld};
+use crate::query::scan::{Head, Judged, Other, PassedOver};
 use crate::query::{Gap, Sink, Summary};
 
 /// Gaps that are kept; further ones are counted.
@@ -77,7 +77,7 @@ impl Joiner<'_> {
         if let Some(why) = self.reader.passes_over(facts.record.as_ref(), || facts.time, object) {
             self.summary.passed_over += 1;
             if let PassedOver::Withheld(withheld) = why {
-                self.withhold(&[withheld]);
+                self.withheld.insert(&withheld);
             }
             return ControlFlow::Continue(());
         }
@@ -101,21 +101,6 @@ impl Joiner<'_> {
             judged,
         };
         self.entry(head, at, || bytes, sink)
-    }
-
-    /// Notes numbers of lines that were withheld. Of too many ranges the rest counts as missing.
-    pub(super) fn withhold(&mut self, lines: &[Withheld]) {
-        for Withheld { record, in_time } in lines {
-            let of_time = in_time.then_some(&mut self.withheld_in_time);
-            for numbers in of_time.into_iter().chain([&mut self.withheld]) {
-                if self.withheld_ranges < RANGES_MAX {
-                    let withheld = numbers.entry(record.boot).or_default();
-                    let before = withheld.ranges().len();
-                    withheld.insert(record.seq);
-                    self.withheld_ranges = self.withheld_ranges + withheld.ranges().len() - before;
-                }
-            }
-        }
     }
 
     fn gap(&mut self, id: Id, gap: Gap, facts: &fast_scan::Gap, record: Record) {
@@ -163,20 +148,14 @@ impl Joiner<'_> {
         if !interrupted {
             self.count_incomplete_parts();
         }
-        let Self { mut summary, seen, gaps, declared, withheld, withheld_in_time, devices, .. } = self;
+        let Self { mut summary, seen, gaps, declared, withheld, devices, .. } = self;
         for (mut gap, boot, ranges) in gaps {
             gap.missing = if ranges.is_empty() { gap.missed } else { seen.unseen(boot, &ranges) };
             summary.gaps.push(gap);
         }
         summary.gaps.sort_by_key(|gap| (gap.since, gap.until));
-        let unseen = |(boot, seqs): (&Boot, &SeqSet)| seen.unseen(*boot, seqs);
-        summary.withheld = withheld_in_time.iter().map(unseen).fold(0, u64::saturating_add);
-        let mut accounted = declared;
-        for (boot, seqs) in withheld {
-            let known = accounted.entry(boot).or_default();
-            *known = known.union(&seqs);
-        }
-        summary.missing = if interrupted { 0 } else { seen.missing(&accounted) };
+        summary.withheld = withheld.count_unseen(&seen);
+        summary.missing = if interrupted { 0 } else { seen.missing(&declared, withheld.all()) };
         summary.doubles_missed = seen.doubles_missed();
         summary.devices = devices.into_iter().map(|device| SaltId::from_number(device).to_string()).collect();
         summary.interrupted = interrupted;
