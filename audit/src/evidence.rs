@@ -246,6 +246,8 @@ pub struct DeviceEvidence {
     clock: Arc<dyn Clock>,
     sink: Sink,
     kept: AtomicBool,
+    /// The broker was drained, and the device wrote all that waited for it.
+    drained: AtomicBool,
     signer: Mutex<Arc<dyn Signer>>,
     keeper: Mutex<Option<Arc<Keeper>>>,
     /// Why there is no keeper, and since when.
@@ -261,8 +263,9 @@ impl fmt::Debug for DeviceEvidence {
 impl DeviceEvidence {
     pub(crate) fn new(config: EvidenceConfig, clock: Arc<dyn Clock>, sink: Sink) -> Self {
         let signer = Mutex::new(Arc::clone(&config.signer));
-        let (kept, keeper, failure) = (AtomicBool::new(false), Mutex::new(None), Mutex::new(None));
-        Self { config, clock, sink, kept, signer, keeper, failure }
+        let [kept, drained] = [false, false].map(AtomicBool::new);
+        let (keeper, failure) = (Mutex::new(None), Mutex::new(None));
+        Self { config, clock, sink, kept, drained, signer, keeper, failure }
     }
 
     fn keeper(&self) -> Option<Arc<Keeper>> {
@@ -278,6 +281,11 @@ impl DeviceEvidence {
     fn fail(&self, error: &std::io::Error) {
         *lock(&self.keeper) = None;
         *lock(&self.failure) = Some((format!("the tree is not kept: {error}"), self.clock.now()));
+    }
+
+    /// Whether the device has written all that waited for it when the broker was drained.
+    pub(crate) fn note_drained(&self, drained: bool) {
+        self.drained.store(drained, Ordering::Relaxed);
     }
 
     pub(crate) fn is_kept(&self) -> bool {
@@ -327,9 +335,10 @@ impl DeviceEvidence {
 
     /// What is to be remembered of the tree, and given to the next start ([`EvidenceConfig::remembered`]). To be kept from
     /// time to time, as soon as there is one, and when the broker was drained: then with `ends`, which says that nothing is
-    /// written any more. `None` if the tree is not open yet.
+    /// written any more. It is not believed of a device that did not write all that waited for it: that may still be written.
+    /// `None` if the tree is not open yet.
     pub fn head(&self, ends: bool) -> Option<TreeHead> {
-        self.keeper()?.head(ends)
+        self.keeper()?.head(ends && self.drained.load(Ordering::Relaxed))
     }
 
     /// The newest checkpoint, as it was when it was last made.

@@ -71,6 +71,9 @@ impl Broker {
         // A tree that cannot be written says so in its status, and holds up nothing.
         let is_covered = |evidence: &DeviceEvidence| evidence.checkpoint(left().min(CHECKPOINT_WAIT)).is_ok();
         let mut trees = self.evidence();
+        for (path, evidence) in &trees {
+            evidence.note_drained(drained.iter().any(|(of, done)| of == path && done.is_ok()));
+        }
         trees.retain(|(_, evidence)| is_covered(evidence));
         if trees.len() > 1 {
             // Each device has now got the last checkpoints of the others, as lines that are to be covered, too.

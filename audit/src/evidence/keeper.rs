@@ -57,6 +57,8 @@ pub(super) struct Keeper {
     progress: Condvar,
     published: Mutex<Published>,
     signer: Mutex<Arc<dyn Signer>>,
+    /// That of the device that came last, for when the other signs no more.
+    next_signer: Mutex<Option<Arc<dyn Signer>>>,
     sink: Mutex<Option<Sink>>,
 }
 
@@ -65,6 +67,8 @@ struct Pending {
     feed: Feed,
     /// How many devices feed it. At none it ends.
     feeders: usize,
+    /// Its thread waits until the keepers before it have ended. Until then a device may come after the last has gone.
+    waits: bool,
     /// There was more than one since the thread took the last lines.
     several: bool,
     /// The file that was opened last.
@@ -113,21 +117,18 @@ impl Keeper {
     ) -> io::Result<Arc<Self>> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
-        let same = |keeper: &&Arc<Self>| {
-            keeper.key == key
-                && keeper.origin == evidence.config.origin
-                && keeper.signer().public_key() == signer.public_key()
-        };
-        if let Some(found) = keepers.iter().find(same)
+        // The last one: those before it end.
+        if let Some(found) = keepers.iter().rev().find(|keeper| keeper.key == key)
+            && found.is_of(&evidence.config.origin, &*signer)
             && found.add_feeder()
         {
             let found = Arc::clone(found);
             drop(keepers);
             *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
+            *lock(&found.next_signer) = Some(signer);
             found.add_file(file);
             return Ok(found);
         }
-        let before = keepers.iter().rev().find(|keeper| keeper.key == key).cloned();
         let place = Arc::new(Place::beside(directory, &key.name));
         let keeper = Arc::new(Self {
             origin: evidence.config.origin.clone(),
@@ -136,6 +137,7 @@ impl Keeper {
             pending: Mutex::new(Pending {
                 feed: Feed::default(),
                 feeders: 1,
+                waits: true,
                 several: false,
                 file: Some(file.id),
                 idle: false,
@@ -151,12 +153,13 @@ impl Keeper {
             progress: Condvar::new(),
             published: Mutex::default(),
             signer: Mutex::new(signer),
+            next_signer: Mutex::new(None),
             sink: Mutex::new(Some(Arc::clone(&evidence.sink))),
             key,
         });
         let worker = Worker::new(&keeper, &evidence.config, &evidence.clock, place, file);
         let name = "audit-evidence".to_owned();
-        std::thread::Builder::new().name(name).spawn(move || worker.run(before))?;
+        std::thread::Builder::new().name(name).spawn(move || worker.run())?;
         keepers.push(Arc::clone(&keeper));
         Ok(keeper)
     }
@@ -165,9 +168,15 @@ impl Keeper {
         self.key == *key
     }
 
+    /// Whether it keeps the log of this name with this key.
+    fn is_of(&self, origin: &str, signer: &dyn Signer) -> bool {
+        self.origin == origin && self.signer().public_key() == signer.public_key()
+    }
+
+    /// False if it ends.
     fn add_feeder(&self) -> bool {
         let mut pending = lock(&self.pending);
-        if pending.feeders == 0 || pending.ended {
+        if pending.ended || pending.feeders == 0 && !pending.waits {
             return false;
         }
         pending.feeders += 1;
@@ -214,7 +223,16 @@ impl Keeper {
     }
 
     pub(super) fn set_signer(&self, signer: Arc<dyn Signer>) {
+        *lock(&self.next_signer) = None;
         *lock(&self.signer) = signer;
+    }
+
+    /// Signs from now on with the signer of the device that came last, if it is another one: that of a device that has gone may
+    /// have gone with it.
+    pub(super) fn next_signer(&self) -> Option<Arc<dyn Signer>> {
+        let next = lock(&self.next_signer).take()?;
+        *lock(&self.signer) = Arc::clone(&next);
+        Some(next)
     }
 
     pub(super) fn reader(&self) -> FolderReader {

@@ -10,8 +10,8 @@ use super::feed::{Content, Feed, Record, each_line};
 use crate::device::FileId;
 
 /// How long lines wait for those in front of them. These were written already: only a thread that was interrupted between
-/// writing and handing over needs so long.
-pub(super) const HOLD: Duration = Duration::from_millis(200);
+/// writing and handing over needs so long, on a machine that has much else to do.
+pub(super) const HOLD: Duration = Duration::from_secs(2);
 
 /// Lines that wait for those in front of them.
 #[derive(Debug, Default)]

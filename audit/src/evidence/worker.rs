@@ -155,14 +155,12 @@ impl Worker {
         }
     }
 
-    pub(super) fn run(mut self, before: Option<Arc<Keeper>>) {
+    pub(super) fn run(mut self) {
         let keeper = Arc::clone(&self.keeper);
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let followed = before.is_some();
-            if let Some(before) = before {
-                before.wait_until_ended();
-            }
-            if self.open(followed) {
+            if let Some(followed) = self.keeper.wait_for_turn()
+                && self.open(followed)
+            {
                 self.keep();
             }
         }));
@@ -335,7 +333,11 @@ impl Worker {
                             self.append(&digests);
                         }
                     }
-                    if current {
+                    if current && start < self.covered && self.reaches(self.covered) {
+                        // It waited too long for a thread that was interrupted: the lines behind it were added before it.
+                        self.covered = self.covered.max(end);
+                        self.since = (self.log.size(), self.covered);
+                    } else if current {
                         self.covered = end;
                     } else {
                         self.since = (self.log.size(), self.covered);
@@ -351,6 +353,12 @@ impl Worker {
         }
         self.keeper.note_size(self.log.size());
         feed.clear();
+    }
+
+    /// Whether the file is so long: it was not cut.
+    fn reaches(&self, offset: u64) -> bool {
+        rustix::fs::fstat(&self.file.file)
+            .is_ok_and(|stat| u64::try_from(stat.st_size).is_ok_and(|length| length >= offset))
     }
 
     fn add_lines(&mut self, text: &[u8]) {

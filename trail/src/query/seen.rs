@@ -133,7 +133,9 @@ impl Seen {
         let none = SeqSet::new();
         let of_boot = |(boot, seqs): (&Boot, &SeenSeqs)| {
             let [declared, withheld] = [declared, withheld].map(|of| of.get(boot).unwrap_or(&none));
-            let known: SeqSet = seqs.bounds().into_iter().chain(withheld.bounds()).collect();
+            // Where there was no room for more numbers, it is not known what lies beside those that have one.
+            let beside = withheld.bounds().filter(|_| self.pages < PAGES_MAX);
+            let known: SeqSet = seqs.bounds().into_iter().chain(beside).collect();
             let Some(hull) = known.bounds() else { return 0 };
             let accounted = withheld.union(&declared.within(hull));
             self.unseen(*boot, &SeqSet::from(hull)).saturating_sub(self.unseen(*boot, &accounted))

@@ -1,7 +1,7 @@
 //! What the thread of a tree asks its keeper, and says to it.
 //! Never in it: what devices and those who ask see.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use onrecord_value::Time;
@@ -10,6 +10,9 @@ use super::{KEEPERS, Keeper, NOTICES_MAX, Round};
 use crate::evidence::feed::Feed;
 use crate::evidence::notice::{TreeEvent, TreeNotice};
 use crate::evidence::{CheckpointFailed, EXTRAS_MAX, SignedCheckpoint, Sink, lock};
+
+/// How often a keeper that waits for its turn looks whether its devices have gone.
+const TURN_WAIT: Duration = Duration::from_millis(100);
 
 impl Keeper {
     /// Waits for the next thing to do. `due`: when the next checkpoint is; `read`: the feed before, whose chunks are filled
@@ -138,11 +141,40 @@ impl Keeper {
         lock(&self.sink).clone()
     }
 
-    /// Waits until this keeper has ended: the next one of its folder begins then. However long that takes, the next one has lines
-    /// that it alone can add in order, also if its own devices have gone meanwhile.
-    pub(in crate::evidence) fn wait_until_ended(&self) {
+    /// Waits until all keepers before it have ended, and says whether there was one. After one of the same log it begins,
+    /// however long that takes: it has lines to add. `None` if it must not begin: the tree in the folder is of another name or
+    /// key, and is not put aside for devices that have gone.
+    pub(in crate::evidence) fn wait_for_turn(&self) -> Option<bool> {
+        let (mut follows, mut same_log) = (false, true);
+        loop {
+            let before = self.before();
+            {
+                // Under the lock that a device takes to join.
+                let mut pending = lock(&self.pending);
+                let is_wanted = same_log || pending.feeders > 0;
+                if before.is_none() || !is_wanted {
+                    pending.waits = false;
+                    return is_wanted.then_some(follows);
+                }
+            }
+            if let Some(before) = before {
+                follows = true;
+                same_log &= before.is_of(&self.origin, &*self.signer());
+                before.wait_until_ended(TURN_WAIT);
+            }
+        }
+    }
+
+    /// One that was there before it.
+    fn before(&self) -> Option<Arc<Self>> {
+        let keepers = lock(&KEEPERS);
+        let before = keepers.iter().take_while(|keeper| !std::ptr::eq(&raw const ***keeper, self));
+        before.filter(|keeper| keeper.key == self.key).last().cloned()
+    }
+
+    fn wait_until_ended(&self, timeout: Duration) {
         let pending = lock(&self.pending);
-        let waited = self.progress.wait_while(pending, |pending| !pending.ended);
+        let waited = self.progress.wait_timeout_while(pending, timeout, |pending| !pending.ended);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -110,6 +110,26 @@ fn a_device_that_is_disabled_and_enabled_again_goes_on_with_its_tree() {
 }
 
 #[test]
+fn a_device_with_another_name_that_is_not_enabled_after_all_leaves_the_tree_as_it_is() {
+    let mut log = Log::new();
+    let broker = log.start();
+    record_some(&broker, 7);
+    broker.checkpoint("a", LONG).unwrap();
+    let renamed = log.device_in(&PLACEMENT.succeeding(&broker.claim("a").unwrap()));
+    let other = EvidenceConfig::new("test/b", Arc::clone(&log.key) as _).interval(NEVER);
+    let candidate = broker.try_out(renamed.evidence(other), None).wait().unwrap();
+    drop(candidate);
+    record_some(&broker, 7);
+    log.end(broker);
+    log.assert_covered();
+    let broker = log.start();
+    record_some(&broker, 7);
+    log.cover(&broker);
+    assert!(log.reasons().is_empty(), "{:?}", log.reasons());
+    log.end(broker);
+}
+
+#[test]
 fn a_log_that_was_there_before_says_where_its_tree_begins() {
     let mut log = Log::new();
     let broker = builder().rules(strict()).build_with_boot(Boot::new(90));

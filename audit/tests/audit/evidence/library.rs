@@ -1,6 +1,7 @@
 //! A service with a signer of its own.
 
 use super::*;
+use onrecord_audit::Wait as _;
 use onrecord_audit::evidence::{SignError, Signer};
 
 /// A key that is elsewhere, as in a module of hardware: it can fail.
@@ -49,4 +50,24 @@ fn a_service_signs_with_a_key_that_is_elsewhere_and_may_fail_for_a_while() {
     broker.checkpoint("a", LONG).unwrap();
     assert_eq!(reader.read("checkpoint.witnessed").unwrap().unwrap(), b"a note");
     log.boot = 0;
+}
+
+#[test]
+fn the_signer_of_a_device_signs_for_the_one_in_whose_place_it_came_if_that_one_signs_no_more() {
+    let log = Log::new();
+    let key = || Ed25519Key::from_seed(&[7; 32]).unwrap();
+    let signers = [false, false].map(|fails| Arc::new(Elsewhere { key: key(), fails: fails.into() }));
+    let config =
+        |signer: &Arc<Elsewhere>| EvidenceConfig::new("test/a", Arc::clone(signer) as _).interval(NEVER);
+    let broker = builder().rules(strict()).build_with_boot(Boot::new(1));
+    broker.restore(log.device_in(&PLACEMENT).evidence(config(&signers[0]))).unwrap();
+    record_some(&broker, 5);
+    broker.checkpoint("a", LONG).unwrap();
+    let successor = log.device_in(&PLACEMENT.succeeding(&broker.claim("a").unwrap()));
+    let candidate = broker.try_out(successor.evidence(config(&signers[1])), None).wait().unwrap();
+    signers[0].fails.store(true, std::sync::atomic::Ordering::SeqCst);
+    broker.replace(candidate).unwrap();
+    record_some(&broker, 5);
+    let signed = broker.checkpoint("a", LONG).unwrap();
+    assert_eq!(signed.checkpoint.size, log.lines().len() as u64);
 }

@@ -62,6 +62,19 @@ fn an_orderly_end_is_remembered_and_the_tree_goes_on() {
 }
 
 #[test]
+fn a_device_that_may_still_write_what_waits_is_not_remembered_as_ended() {
+    let mut log = Log::new();
+    let broker = start(&mut log, &[]);
+    record_some(&broker, 3);
+    broker.checkpoint("a", LONG).unwrap();
+    let ended = || evidence(&broker).head(true).unwrap().ended;
+    assert!(!ended(), "nobody has waited for it");
+    assert!(!broker.drain(Duration::ZERO).is_empty() && !ended(), "it was not waited for long enough");
+    assert!(broker.drain(LONG).is_empty() && ended());
+    log.end(broker);
+}
+
+#[test]
 fn lines_that_were_added_while_the_server_was_stopped_are_counted_and_not_covered() {
     let mut log = Log::new();
     let broker = start(&mut log, &[]);
