@@ -121,14 +121,34 @@ impl FileDevice {
         match self.open_checked() {
             Ok(open) => {
                 self.follow(&open, before);
-                feed_file(&mut self.tree, &open, &self.options.path);
                 self.open = Some(open);
+                self.feed_file();
                 Ok(())
             }
             Err(error) => {
                 self.before = before.close();
                 Err(error)
             }
+        }
+    }
+
+    /// Tells the tree which file is written from now on: its own, or that of another device which still writes to the file.
+    fn feed_file(&mut self) {
+        let (Some(open), alone) = (&self.open, self.claim.is_alone()) else { return };
+        if self.tree.is_none() && !alone {
+            self.tree = Some(Feeder::new(None));
+        }
+        if let Some(tree) = &mut self.tree {
+            let OpenFile { file, directory, id, end, created, .. } = open;
+            let (path, id, end, created) = (&self.options.path, *id, *end, *created);
+            tree.opened(FileHandle { file, directory, path, id, end, created, alone });
+        }
+    }
+
+    /// Has its own tree begin as soon as no other device writes to the file.
+    fn begin_own_tree(&mut self) {
+        if self.tree.as_ref().is_some_and(Feeder::waits) && self.claim.is_alone() {
+            self.feed_file();
         }
     }
 
@@ -229,13 +249,6 @@ impl FileDevice {
     }
 }
 
-/// Tells the tree which file is written from now on.
-fn feed_file(tree: &mut Option<Feeder>, open: &OpenFile, path: &Path) {
-    let Some(tree) = tree else { return };
-    let OpenFile { file, directory, id, end, created, .. } = open;
-    tree.opened(FileHandle { file, directory, path, id: *id, end: *end, created: *created });
-}
-
 /// Hands over what is in the file of a batch: its bytes from these lines on up to a position, which end at `end`.
 #[inline]
 fn feed(tree: &mut Option<Feeder>, end: u64, batch: &Batch<'_>, lines: Range<usize>, to: usize) {
@@ -258,6 +271,7 @@ impl Device for FileDevice {
         if let Err(error) = self.ready() {
             return Appended::none(error);
         }
+        self.begin_own_tree();
         let first = self.write(batch, 0);
         // Only a write that failed is done again: after a failed sync the lines may well be in the file.
         // Reopening the file does not help when the disk is full; otherwise the handle may have gone bad (the file system was mounted
@@ -286,6 +300,7 @@ impl Device for FileDevice {
 
     /// Compares the name with the open file. A file that is gone is made again; another in its place is used.
     fn check(&mut self) -> Result<(), DeviceError> {
+        self.begin_own_tree();
         let Some(open) = &self.open else { return self.open_file() };
         let stat = match self.named() {
             Ok(stat) => stat,
@@ -351,10 +366,8 @@ impl Device for FileDevice {
 
     fn keep_evidence(&mut self, evidence: &Arc<DeviceEvidence>) {
         if self.options.evidence {
-            self.tree = Some(Feeder::new(Arc::clone(evidence)));
-            if let Some(open) = &self.open {
-                feed_file(&mut self.tree, open, &self.options.path);
-            }
+            self.tree = Some(Feeder::new(Some(Arc::clone(evidence))));
+            self.feed_file();
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::attribute::FileMark;
 use super::feed::OpenedFile;
 use super::folder::path_of;
-use super::keeper::{FolderKey, Keeper};
+use super::keeper::{FolderKey, Joined, Keeper};
 use super::notice::TreeNotice;
 use super::{DeviceEvidence, lock};
 use crate::device::FileId;
@@ -26,48 +26,66 @@ pub(crate) struct FileHandle<'a> {
     pub(crate) end: u64,
     /// It was not there before.
     pub(crate) created: bool,
+    /// No other device writes to it.
+    pub(crate) alone: bool,
 }
 
 /// What a file device has of its tree.
 pub(crate) struct Feeder {
-    evidence: Arc<DeviceEvidence>,
+    /// `None` for a device without a tree.
+    evidence: Option<Arc<DeviceEvidence>>,
     keeper: Option<Arc<Keeper>>,
+    /// The keeper, if there is one, keeps the tree of another device, which still writes to the file: that tree has the lines of
+    /// both, and the device's own begins when the other has gone.
+    guest: bool,
     file: Option<FileId>,
     /// A line of which only the beginning is in the file.
     fragment: Vec<u8>,
 }
 
 impl Feeder {
-    pub(crate) fn new(evidence: Arc<DeviceEvidence>) -> Self {
-        evidence.set_kept();
-        Self { evidence, keeper: None, file: None, fragment: Vec::new() }
+    /// Of a device with a tree; or of one without, which feeds the tree of another while both write.
+    pub(crate) fn new(evidence: Option<Arc<DeviceEvidence>>) -> Self {
+        if let Some(evidence) = &evidence {
+            evidence.set_kept();
+        }
+        Self { evidence, keeper: None, guest: false, file: None, fragment: Vec::new() }
+    }
+
+    /// Whether it waits until the device is alone. It is to be told then, by [`opened`](Self::opened).
+    pub(crate) const fn waits(&self) -> bool {
+        self.guest && self.fragment.is_empty()
     }
 
     /// The device writes to this file from now on.
     pub(crate) fn opened(&mut self, opened: FileHandle<'_>) {
         self.fragment.clear();
         self.file = None;
-        let (key, file) = match key_and_file(&opened) {
-            Ok(found) => found,
-            Err(error) => {
+        match (key_and_file(&opened), self.own_keeper().cloned()) {
+            (Ok((key, file)), Some(keeper)) if keeper.is_at(&key) => keeper.add_file(file),
+            (found, _) => {
                 self.leave();
-                self.evidence.fail(&error);
-                return;
+                self.join(&opened, found);
             }
-        };
-        if let Some(keeper) = self.keeper.as_ref().filter(|keeper| keeper.is_at(&key)) {
-            keeper.add_file(file);
-        } else {
-            self.leave();
-            let folder = path_of(opened.path);
-            let joined = opened
-                .directory
-                .try_clone()
-                .and_then(|directory| Keeper::join(&self.evidence, key, directory, folder, file.measured()));
-            self.keeper = joined.map_err(|error| self.evidence.fail(&error)).ok();
-            lock(&self.evidence.keeper).clone_from(&self.keeper);
         }
         self.file = Some(opened.id);
+    }
+
+    fn join(&mut self, opened: &FileHandle<'_>, found: io::Result<(FolderKey, OpenedFile)>) {
+        let Some(evidence) = &self.evidence else {
+            self.guest = !opened.alone;
+            self.keeper = found.ok().filter(|_| self.guest).and_then(|(key, _)| Keeper::fed_at(&key));
+            return;
+        };
+        let joined = found.and_then(|(key, file)| {
+            let directory = opened.directory.try_clone()?;
+            Keeper::join(evidence, key, directory, path_of(opened.path), file.measured(), opened.alone)
+        });
+        match joined {
+            Ok(Joined { keeper, guest }) => (self.keeper, self.guest) = (keeper, guest),
+            Err(error) => evidence.fail(&error),
+        }
+        *lock(&evidence.keeper) = self.keeper.clone().filter(|_| !self.guest);
     }
 
     /// These bytes were written, and end at `end` in the file.
@@ -75,7 +93,7 @@ impl Feeder {
     pub(crate) fn wrote(&mut self, end: u64, bytes: &[u8], lines: usize) {
         let (Some(keeper), Some(file)) = (&self.keeper, self.file) else { return };
         if self.fragment.is_empty() && bytes.last() == Some(&b'\n') {
-            keeper.add(file, end.saturating_sub(bytes.len() as u64), bytes, lines as u64);
+            keeper.add(file, end.saturating_sub(bytes.len() as u64), bytes, lines as u64, self.guest);
             return;
         }
         let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
@@ -85,7 +103,7 @@ impl Feeder {
             text.extend_from_slice(lines_of_it);
             let end = end.saturating_sub(rest.len() as u64);
             let count = memchr::memchr_iter(b'\n', &text).count() as u64;
-            keeper.add(file, end.saturating_sub(text.len() as u64), &text, count);
+            keeper.add(file, end.saturating_sub(text.len() as u64), &text, count, self.guest);
         }
         self.fragment.extend_from_slice(rest);
     }
@@ -100,21 +118,27 @@ impl Feeder {
 
     /// What happened to the tree and must be on record.
     pub(crate) fn notices(&self) -> Vec<TreeNotice> {
-        self.keeper.as_ref().map_or_else(Vec::new, |keeper| keeper.take_notices())
+        self.own_keeper().map_or_else(Vec::new, |keeper| keeper.take_notices())
+    }
+
+    fn own_keeper(&self) -> Option<&Arc<Keeper>> {
+        self.keeper.as_ref().filter(|_| !self.guest)
     }
 
     fn leave(&mut self) {
-        if let Some(keeper) = self.keeper.take() {
+        if let Some(keeper) = self.own_keeper() {
             keeper.leave();
         }
+        (self.keeper, self.guest) = (None, false);
     }
 }
 
 impl Drop for Feeder {
     /// The last checkpoint is made before the device has ended, if the folder lets it.
     fn drop(&mut self) {
-        if let Some(keeper) = self.keeper.take() {
-            keeper.leave();
+        let keeper = self.own_keeper().cloned();
+        self.leave();
+        if let Some(keeper) = keeper {
             keeper.wait_for_end();
         }
     }

@@ -45,6 +45,11 @@ impl FolderKey {
 /// The keepers of the process. The folder is the process's, whatever broker a device belongs to.
 static KEEPERS: Mutex<Vec<Arc<Keeper>>> = Mutex::new(Vec::new());
 
+/// The last keeper of a folder. Those before it end.
+fn last_at(keepers: &[Arc<Keeper>], key: &FolderKey) -> Option<Arc<Keeper>> {
+    keepers.iter().rev().find(|keeper| keeper.key == *key).cloned()
+}
+
 pub(super) struct Keeper {
     key: FolderKey,
     pub(super) origin: String,
@@ -106,28 +111,37 @@ pub(super) struct Round {
     pub(super) ends: bool,
 }
 
+/// The keeper of a device, or of the device that still writes to its file.
+pub(super) struct Joined {
+    pub(super) keeper: Option<Arc<Keeper>>,
+    /// It is that of another device, if that has one.
+    pub(super) guest: bool,
+}
+
 impl Keeper {
     /// The keeper of a folder: the one that there is, or a new one with a thread; an error if there is no thread to be had.
+    /// While a device writes to the file that keeps no tree or that of another log, `alone` being false, it is too early.
     pub(super) fn join(
         evidence: &DeviceEvidence,
         key: FolderKey,
         directory: OwnedFd,
         path: PathBuf,
         file: OpenedFile,
-    ) -> io::Result<Arc<Self>> {
+        alone: bool,
+    ) -> io::Result<Joined> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
-        // The last one: those before it end.
-        if let Some(found) = keepers.iter().rev().find(|keeper| keeper.key == key)
-            && found.is_of(&evidence.config.origin, &*signer)
-            && found.add_feeder()
-        {
-            let found = Arc::clone(found);
+        let last = last_at(&keepers, &key);
+        let same = last.as_ref().filter(|keeper| keeper.is_of(&evidence.config.origin, &*signer));
+        if let Some(found) = same.filter(|keeper| keeper.add_feeder()) {
             drop(keepers);
             *lock(&found.sink) = Some(Arc::clone(&evidence.sink));
             *lock(&found.next_signer) = Some(signer);
             found.add_file(file);
-            return Ok(found);
+            return Ok(Joined { keeper: last, guest: false });
+        }
+        if !alone && same.is_none() {
+            return Ok(Joined { keeper: last.filter(|keeper| keeper.is_fed()), guest: true });
         }
         let place = Arc::new(Place::beside(directory, &key.name));
         let keeper = Arc::new(Self {
@@ -161,7 +175,16 @@ impl Keeper {
         let name = "audit-evidence".to_owned();
         std::thread::Builder::new().name(name).spawn(move || worker.run())?;
         keepers.push(Arc::clone(&keeper));
-        Ok(keeper)
+        Ok(Joined { keeper: Some(keeper), guest: false })
+    }
+
+    /// The keeper of a folder that a device feeds.
+    pub(super) fn fed_at(key: &FolderKey) -> Option<Arc<Self>> {
+        last_at(&lock(&KEEPERS), key).filter(|keeper| keeper.is_fed())
+    }
+
+    fn is_fed(&self) -> bool {
+        lock(&self.pending).feeders > 0
     }
 
     pub(super) fn is_at(&self, key: &FolderKey) -> bool {
@@ -201,10 +224,11 @@ impl Keeper {
         self.work.notify_one();
     }
 
-    /// Takes lines that were written to a file at `start`.
+    /// Takes lines that were written to a file at `start`, by one of its devices or, `guest`, by another one.
     #[inline]
-    pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64) {
+    pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64, guest: bool) {
         let mut pending = lock(&self.pending);
+        pending.several |= guest;
         pending.feed.add(file, start, text, lines);
         let much = pending.feed.has_chunk() && !std::mem::replace(&mut pending.called, true);
         let wake = std::mem::take(&mut pending.idle) || much;

@@ -26,12 +26,12 @@ impl Held {
     }
 
     /// Brings what was handed over into the order of the file, and holds back what follows a gap. `covered`: which file the
-    /// tree covers, and up to where. `several`: more than one device writes.
+    /// tree covers, and up to where. `several`: more than one device writes; `last`: nothing follows that could be waited for.
     pub(super) fn put_in_order(
         &mut self,
         feed: &mut Feed,
         covered: (FileId, u64),
-        several: bool,
+        (several, last): (bool, bool),
         now: Instant,
     ) {
         if !several && self.is_empty() {
@@ -40,7 +40,7 @@ impl Held {
         feed.records.splice(..0, self.records.drain(..));
         feed.sort();
         let waited = self.since.is_some_and(|since| now.saturating_duration_since(since) >= HOLD);
-        let gap = if several && !waited { gap_in(&feed.records, covered) } else { None };
+        let gap = if several && !last && !waited { gap_in(&feed.records, covered) } else { None };
         let Some(gap) = gap else {
             self.since = None;
             return;
@@ -105,10 +105,10 @@ mod tests {
     fn a_line_that_is_handed_over_before_the_one_in_front_of_it_waits_for_it() {
         let (mut held, now) = (Held::default(), Instant::now());
         let mut first = feed(&[(6, "d\n"), (0, "a\n")]);
-        held.put_in_order(&mut first, (FILE, 0), true, now);
+        held.put_in_order(&mut first, (FILE, 0), (true, false), now);
         assert_eq!((starts(&first), held.is_empty()), (vec![0], false));
         let mut second = feed(&[(4, "c\n"), (2, "b\n")]);
-        held.put_in_order(&mut second, (FILE, 2), true, now);
+        held.put_in_order(&mut second, (FILE, 2), (true, false), now);
         assert_eq!((starts(&second), held.is_empty()), (vec![2, 4, 6], true));
         let Some(Record::Lines { content: Content::Digests(digests), .. }) = second.records.last() else {
             panic!("{second:?}")
@@ -121,16 +121,16 @@ mod tests {
         let now = Instant::now();
         for (several, later) in [(true, HOLD), (false, Duration::ZERO)] {
             let mut held = Held::default();
-            held.put_in_order(&mut feed(&[(6, "d\n")]), (FILE, 0), true, now);
+            held.put_in_order(&mut feed(&[(6, "d\n")]), (FILE, 0), (true, false), now);
             assert!(!held.is_empty());
             let mut next = Feed::default();
-            held.put_in_order(&mut next, (FILE, 0), several, now + later);
+            held.put_in_order(&mut next, (FILE, 0), (several, false), now + later);
             assert_eq!((starts(&next), held.is_empty()), (vec![6], true));
         }
         let mut rotated = feed(&[(6, "d\n")]);
         rotated.records.push(Record::Lost { file: FILE, end: 9, lines: 1 });
         let mut held = Held::default();
-        held.put_in_order(&mut rotated, (FILE, 0), true, now);
+        held.put_in_order(&mut rotated, (FILE, 0), (true, false), now);
         assert!(held.is_empty());
     }
 }

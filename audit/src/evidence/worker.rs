@@ -287,7 +287,7 @@ impl Worker {
             let takes = self.recent.len() < ENTRIES_MAX;
             let mut round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut read)));
             if takes {
-                self.take(&mut round.feed, round.several && !round.ends);
+                self.take(&mut round.feed, (round.several, round.ends));
                 read = round.feed;
             }
             if !self.held.is_empty() {
@@ -314,9 +314,9 @@ impl Worker {
         }
     }
 
-    /// Appends what was handed over, and empties it. `several`: more than one device writes to the file.
-    fn take(&mut self, feed: &mut Feed, several: bool) {
-        self.held.put_in_order(feed, (self.file.id, self.covered), several, Instant::now());
+    /// Appends what was handed over, and empties it. Whether more than one device writes to the file, and whether it is the last.
+    fn take(&mut self, feed: &mut Feed, (several, last): (bool, bool)) {
+        self.held.put_in_order(feed, (self.file.id, self.covered), (several, last), Instant::now());
         for record in std::mem::take(&mut feed.records) {
             match record {
                 Record::File(file) => self.begin_file(*file),

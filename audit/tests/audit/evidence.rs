@@ -3,6 +3,7 @@
 //! Never in it: verification of logs by readers.
 
 mod anchors;
+mod changed;
 mod contradictions;
 mod covered;
 mod kills;
@@ -95,11 +96,16 @@ impl Log {
     }
 
     fn device_in(&self, placement: &Placement) -> DeviceConfig {
+        self.bare_device_in(placement).evidence(self.config())
+    }
+
+    /// One that keeps no tree.
+    fn bare_device_in(&self, placement: &Placement) -> DeviceConfig {
         let options = options(&[("file_path", self.path().to_str().unwrap())]);
         let options = DeviceOptions::parse("file", &options).unwrap();
         let device = options.open(placement, Arc::new(SystemClock::new())).unwrap();
         let form = Formatter::new(options.form.clone(), Arc::new(Salt::new("salt of a")));
-        DeviceConfig::new("a", device, form).evidence(self.config())
+        DeviceConfig::new("a", device, form)
     }
 
     fn device(&self, evidence: Option<EvidenceConfig>, more: &[(&str, &str)]) -> DeviceConfig {
