@@ -11,6 +11,7 @@ use onrecord_e2e::load::{self, Load};
 use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Server, binary};
+use onrecord_e2e::verify;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -112,6 +113,27 @@ fn r_hup_rotation_through_the_api_needs_no_process_id() {
         assert_eq!(answer.status, 200, "{}", answer.error());
         assert_eq!(answer.json()["data"]["devices"]["main/"]["result"], "reopened");
     });
+}
+
+#[test]
+fn evidence_that_a_reload_turns_off_and_on_while_requests_come_makes_no_line_a_foreign_one() {
+    let place = Place::new();
+    let path = place.path("audit.log");
+    place.configure(&stanza("main", &path, ""));
+    let mut server = place.start();
+    server.open_up();
+    let load = Load::begin(&server, 3, load::reads);
+    for _ in 0..3 {
+        for evidence in ["evidence = \"off\"", "evidence = \"on\""] {
+            place.configure(&stanza("main", &path, evidence));
+            server.hang_up(IN_FORCE);
+            let before = load.answered();
+            server.eventually("requests come", || load.answered() > before + 10);
+        }
+    }
+    load.end().all_answered();
+    assert!(server.stop());
+    verify::assert_as_written(&[path]);
 }
 
 #[test]
