@@ -77,7 +77,10 @@ impl Broker {
         trees.retain(|(_, evidence)| is_covered(evidence));
         if trees.len() > 1 {
             // Each device has now got the last checkpoints of the others, as lines that are to be covered, too.
-            drop(self.request(None, left(), |queue| &mut queue.sync));
+            for (path, done) in self.request(None, left(), |queue| &mut queue.sync) {
+                let is_late = |(of, _): &&(StdArc<str>, StdArc<DeviceEvidence>)| done.is_err() && *of == path;
+                trees.iter().filter(is_late).for_each(|(_, evidence)| evidence.note_drained(false));
+            }
             trees.retain(|(_, evidence)| is_covered(evidence));
         }
         drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()

@@ -87,6 +87,9 @@ impl Claim {
         let own = all.entry(*number).or_default();
         if own.released {
             // It finishes what waits, if no enabled device has the file.
+            if enabled == 0 {
+                own.file = Some(file);
+            }
             return enabled == 0;
         }
         // All that hold it leave, but for this claim itself: two cannot succeed to the same file.
@@ -102,6 +105,13 @@ impl Claim {
         let file = self.with(|holder| holder.file);
         file.is_none()
             || self.holding.claims.lock().values().filter(|holder| holder.file == file).count() <= 1
+    }
+
+    /// Whether no device that came before it writes to the file: then the file has its tree, if it keeps one.
+    pub(crate) fn is_first(&self) -> bool {
+        let (file, number) = (self.with(|holder| holder.file), self.holding.number);
+        let all = self.holding.claims.lock();
+        file.is_none() || all.range(..number).all(|(_, holder)| holder.file != file)
     }
 
     /// Holds nothing for now: the file is closed, and its number may soon be another's.
@@ -180,8 +190,10 @@ mod tests {
         let (old, new) = (claims.claim(&[]), claims.claim(&[]));
         assert!(old.take(FILE));
         old.release();
+        old.leave();
         assert!(old.take(FILE), "it still has lines to write");
         assert!(new.take(FILE));
+        assert!(!new.is_alone() && !new.is_first(), "the other may still write them");
         assert!(!old.take(FILE));
     }
 
@@ -201,6 +213,22 @@ mod tests {
         assert!(next.take(FILE) && !next.is_alone());
         drop(new);
         assert!(next.is_alone());
+    }
+
+    #[test]
+    fn of_the_devices_of_a_file_the_one_that_came_first_is_first_until_it_leaves() {
+        let claims = Claims::default();
+        let old = claims.claim(&[]);
+        assert!(old.take(FILE) && old.is_first());
+        let new = claims.claim(&[old.succession()]);
+        assert!(new.take(FILE) && old.is_first() && !new.is_first());
+        old.release();
+        let next = claims.claim(&[new.succession()]);
+        assert!(next.take(FILE) && !next.is_first());
+        old.leave();
+        assert!(new.is_first() && !next.is_first());
+        drop(new);
+        assert!(next.is_first());
     }
 
     #[test]

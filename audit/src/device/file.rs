@@ -132,22 +132,23 @@ impl FileDevice {
         }
     }
 
-    /// Tells the tree which file is written from now on: its own, or that of another device which still writes to the file.
+    /// Tells the tree which file is written from now on: its own, or that of the device before it, which still writes to the file.
     fn feed_file(&mut self) {
-        let (Some(open), alone) = (&self.open, self.claim.is_alone()) else { return };
-        if self.tree.is_none() && !alone {
+        let (Some(open), first) = (&self.open, self.claim.is_first()) else { return };
+        if self.tree.is_none() && !first {
             self.tree = Some(Feeder::new(None));
         }
         if let Some(tree) = &mut self.tree {
             let OpenFile { file, directory, id, end, created, .. } = open;
             let (path, id, end, created) = (&self.options.path, *id, *end, *created);
-            tree.opened(FileHandle { file, directory, path, id, end, created, alone });
+            tree.opened(FileHandle { file, directory, path, id, end, created, first });
         }
     }
 
-    /// Has its own tree begin as soon as no other device writes to the file.
+    /// Has its own tree begin as soon as the device before it has gone, or feeds the tree that another one has begun since.
     fn begin_own_tree(&mut self) {
-        if self.tree.as_ref().is_some_and(Feeder::waits) && self.claim.is_alone() {
+        let waits = self.tree.as_ref().filter(|tree| tree.is_guest());
+        if waits.is_some_and(|tree| tree.has_ended() || self.claim.is_first()) {
             self.feed_file();
         }
     }
@@ -293,6 +294,7 @@ impl Device for FileDevice {
     }
 
     fn sync(&mut self) -> Result<(), DeviceError> {
+        self.begin_own_tree();
         let Some(open) = &self.open else { return Ok(()) };
         rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&open.file))
             .map_err(|errno| self.error("fdatasync", errno))

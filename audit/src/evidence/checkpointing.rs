@@ -4,9 +4,7 @@
 
 use std::io;
 
-use onrecord_evidence::{
-    Checkpoint, Hash, Note, SignError, Store as _, TreeLog, VerifierKey, remove_outdated,
-};
+use onrecord_evidence::{Checkpoint, Hash, Note, Store as _, TreeLog, VerifierKey, remove_outdated};
 
 use super::head::TreeHead;
 use super::notice::{TreeEvent, TreeNotice};
@@ -57,7 +55,7 @@ impl Worker {
         let fresh = self.signed != Some(size);
         if fresh {
             let checkpoint = Checkpoint { origin: self.config.origin.clone(), size, root };
-            let note = self.sign(&checkpoint).map_err(|error| error.to_string())?;
+            let note = self.keeper.sign(&checkpoint).map_err(|error| error.to_string())?;
             let signed = SignedCheckpoint { checkpoint, note: note.to_string(), at: self.clock.now() };
             self.store.write("checkpoint", signed.note.as_bytes()).map_err(failed)?;
             self.write_state(ends).map_err(failed)?;
@@ -66,11 +64,6 @@ impl Worker {
             self.write_state(ends).map_err(failed)?;
         }
         Ok(true)
-    }
-
-    fn sign(&self, checkpoint: &Checkpoint) -> Result<Note, SignError> {
-        let signed = checkpoint.sign(&*self.keeper.signer());
-        signed.or_else(|error| checkpoint.sign(&*self.keeper.next_signer().ok_or(error)?))
     }
 
     /// Writes what others keep in the folder. What cannot be written is tried again with the next checkpoint.

@@ -26,8 +26,8 @@ pub(crate) struct FileHandle<'a> {
     pub(crate) end: u64,
     /// It was not there before.
     pub(crate) created: bool,
-    /// No other device writes to it.
-    pub(crate) alone: bool,
+    /// No device that came before it writes to it.
+    pub(crate) first: bool,
 }
 
 /// What a file device has of its tree.
@@ -35,8 +35,8 @@ pub(crate) struct Feeder {
     /// `None` for a device without a tree.
     evidence: Option<Arc<DeviceEvidence>>,
     keeper: Option<Arc<Keeper>>,
-    /// The keeper, if there is one, keeps the tree of another device, which still writes to the file: that tree has the lines of
-    /// both, and the device's own begins when the other has gone.
+    /// The keeper, if there is one, keeps the tree of the device before it, which still writes to the file: that tree has the
+    /// lines of both, and the device's own begins when the other has gone.
     guest: bool,
     file: Option<FileId>,
     /// A line of which only the beginning is in the file.
@@ -52,9 +52,15 @@ impl Feeder {
         Self { evidence, keeper: None, guest: false, file: None, fragment: Vec::new() }
     }
 
-    /// Whether it waits until the device is alone. It is to be told then, by [`opened`](Self::opened).
-    pub(crate) const fn waits(&self) -> bool {
+    /// Whether it feeds the tree of another device, if any, between whole lines. When that device has gone it is to be told, by
+    /// [`opened`](Self::opened).
+    pub(crate) const fn is_guest(&self) -> bool {
         self.guest && self.fragment.is_empty()
+    }
+
+    /// Whether it feeds a tree that no device feeds any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| !keeper.is_fed())
     }
 
     /// The device writes to this file from now on.
@@ -73,19 +79,22 @@ impl Feeder {
 
     fn join(&mut self, opened: &FileHandle<'_>, found: io::Result<(FolderKey, OpenedFile)>) {
         let Some(evidence) = &self.evidence else {
-            self.guest = !opened.alone;
-            self.keeper = found.ok().filter(|_| self.guest).and_then(|(key, _)| Keeper::fed_at(&key));
+            self.guest = !opened.first;
+            self.keeper = found.ok().filter(|_| self.guest).and_then(|(key, _)| Keeper::visit(&key));
             return;
         };
         let joined = found.and_then(|(key, file)| {
             let directory = opened.directory.try_clone()?;
-            Keeper::join(evidence, key, directory, path_of(opened.path), file.measured(), opened.alone)
+            Keeper::join(evidence, key, directory, path_of(opened.path), file.measured(), opened.first)
         });
         match joined {
             Ok(Joined { keeper, guest }) => (self.keeper, self.guest) = (keeper, guest),
-            Err(error) => evidence.fail(&error),
+            Err(error) => return evidence.fail(&error),
         }
-        *lock(&evidence.keeper) = self.keeper.clone().filter(|_| !self.guest);
+        match self.own_keeper() {
+            Some(keeper) => *lock(&evidence.keeper) = Some(Arc::clone(keeper)),
+            None => evidence.fail(&io::Error::other("another device still writes to the file")),
+        }
     }
 
     /// These bytes were written, and end at `end` in the file.
@@ -93,7 +102,7 @@ impl Feeder {
     pub(crate) fn wrote(&mut self, end: u64, bytes: &[u8], lines: usize) {
         let (Some(keeper), Some(file)) = (&self.keeper, self.file) else { return };
         if self.fragment.is_empty() && bytes.last() == Some(&b'\n') {
-            keeper.add(file, end.saturating_sub(bytes.len() as u64), bytes, lines as u64, self.guest);
+            keeper.add(file, end.saturating_sub(bytes.len() as u64), bytes, lines as u64);
             return;
         }
         let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
@@ -103,7 +112,7 @@ impl Feeder {
             text.extend_from_slice(lines_of_it);
             let end = end.saturating_sub(rest.len() as u64);
             let count = memchr::memchr_iter(b'\n', &text).count() as u64;
-            keeper.add(file, end.saturating_sub(text.len() as u64), &text, count, self.guest);
+            keeper.add(file, end.saturating_sub(text.len() as u64), &text, count);
         }
         self.fragment.extend_from_slice(rest);
     }
@@ -126,10 +135,10 @@ impl Feeder {
     }
 
     fn leave(&mut self) {
-        if let Some(keeper) = self.own_keeper() {
-            keeper.leave();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.leave(self.guest);
         }
-        (self.keeper, self.guest) = (None, false);
+        self.guest = false;
     }
 }
 

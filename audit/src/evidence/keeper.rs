@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use onrecord_evidence::Signer;
+use onrecord_evidence::{Checkpoint, Note, SignError, Signer};
 use onrecord_value::Time;
 
 use super::feed::{Feed, OpenedFile};
@@ -72,9 +72,14 @@ struct Pending {
     feed: Feed,
     /// How many devices feed it. At none it ends.
     feeders: usize,
+    /// How many devices without a tree, or with that of another log, write to the file as well. It waits a moment for the last
+    /// lines of theirs.
+    guests: usize,
+    /// When the last device has gone.
+    left: Option<Instant>,
     /// Its thread waits until the keepers before it have ended. Until then a device may come after the last has gone.
-    waits: bool,
-    /// There was more than one since the thread took the last lines.
+    waits_for_turn: bool,
+    /// There was more than one device since the thread took the last lines.
     several: bool,
     /// The file that was opened last.
     file: Option<FileId>,
@@ -111,23 +116,23 @@ pub(super) struct Round {
     pub(super) ends: bool,
 }
 
-/// The keeper of a device, or of the device that still writes to its file.
+/// What a device is to feed.
 pub(super) struct Joined {
     pub(super) keeper: Option<Arc<Keeper>>,
-    /// It is that of another device, if that has one.
+    /// It is the keeper of the device before it, or `None` if that keeps no tree.
     pub(super) guest: bool,
 }
 
 impl Keeper {
     /// The keeper of a folder: the one that there is, or a new one with a thread; an error if there is no thread to be had.
-    /// While a device writes to the file that keeps no tree or that of another log, `alone` being false, it is too early.
+    /// No keeper is begun while a device that came `first` writes to the file and keeps no tree, or that of another log.
     pub(super) fn join(
         evidence: &DeviceEvidence,
         key: FolderKey,
         directory: OwnedFd,
         path: PathBuf,
         file: OpenedFile,
-        alone: bool,
+        first: bool,
     ) -> io::Result<Joined> {
         let mut keepers = lock(&KEEPERS);
         let signer = evidence.signer();
@@ -140,8 +145,10 @@ impl Keeper {
             found.add_file(file);
             return Ok(Joined { keeper: last, guest: false });
         }
-        if !alone && same.is_none() {
-            return Ok(Joined { keeper: last.filter(|keeper| keeper.is_fed()), guest: true });
+        // The claim on a file is left a moment before its keeper, and while the device looks at the file again.
+        let is_kept = || last.as_ref().is_some_and(|keeper| keeper.is_fed() && keeper.has_file(file.id));
+        if same.is_none() && (!first || is_kept()) {
+            return Ok(Joined { keeper: last.filter(|keeper| keeper.add_guest()), guest: true });
         }
         let place = Arc::new(Place::beside(directory, &key.name));
         let keeper = Arc::new(Self {
@@ -151,7 +158,9 @@ impl Keeper {
             pending: Mutex::new(Pending {
                 feed: Feed::default(),
                 feeders: 1,
-                waits: true,
+                guests: 0,
+                left: None,
+                waits_for_turn: true,
                 several: false,
                 file: Some(file.id),
                 idle: false,
@@ -178,13 +187,28 @@ impl Keeper {
         Ok(Joined { keeper: Some(keeper), guest: false })
     }
 
-    /// The keeper of a folder that a device feeds.
-    pub(super) fn fed_at(key: &FolderKey) -> Option<Arc<Self>> {
-        last_at(&lock(&KEEPERS), key).filter(|keeper| keeper.is_fed())
+    /// The keeper of a folder as a guest has it, if a device feeds it.
+    pub(super) fn visit(key: &FolderKey) -> Option<Arc<Self>> {
+        last_at(&lock(&KEEPERS), key).filter(|keeper| keeper.add_guest())
     }
 
-    fn is_fed(&self) -> bool {
-        lock(&self.pending).feeders > 0
+    fn add_guest(&self) -> bool {
+        let mut pending = lock(&self.pending);
+        let is_fed = pending.feeders > 0 && !pending.ended;
+        if is_fed {
+            pending.guests += 1;
+            pending.several = true;
+        }
+        is_fed
+    }
+
+    pub(super) fn is_fed(&self) -> bool {
+        let pending = lock(&self.pending);
+        pending.feeders > 0 && !pending.ended
+    }
+
+    fn has_file(&self, id: FileId) -> bool {
+        lock(&self.pending).file == Some(id)
     }
 
     pub(super) fn is_at(&self, key: &FolderKey) -> bool {
@@ -199,7 +223,7 @@ impl Keeper {
     /// False if it ends.
     fn add_feeder(&self) -> bool {
         let mut pending = lock(&self.pending);
-        if pending.ended || pending.feeders == 0 && !pending.waits {
+        if pending.ended || pending.feeders == 0 && !pending.waits_for_turn {
             return false;
         }
         pending.feeders += 1;
@@ -207,8 +231,16 @@ impl Keeper {
         true
     }
 
-    pub(super) fn leave(&self) {
-        lock(&self.pending).feeders -= 1;
+    /// A device feeds it no more.
+    pub(super) fn leave(&self, guest: bool) {
+        let mut pending = lock(&self.pending);
+        if guest {
+            pending.guests -= 1;
+        } else {
+            pending.feeders -= 1;
+            pending.left = Some(Instant::now());
+        }
+        drop(pending);
         self.work.notify_one();
     }
 
@@ -224,11 +256,10 @@ impl Keeper {
         self.work.notify_one();
     }
 
-    /// Takes lines that were written to a file at `start`, by one of its devices or, `guest`, by another one.
+    /// Takes lines that were written to a file at `start`.
     #[inline]
-    pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64, guest: bool) {
+    pub(super) fn add(&self, file: FileId, start: u64, text: &[u8], lines: u64) {
         let mut pending = lock(&self.pending);
-        pending.several |= guest;
         pending.feed.add(file, start, text, lines);
         let much = pending.feed.has_chunk() && !std::mem::replace(&mut pending.called, true);
         let wake = std::mem::take(&mut pending.idle) || much;
@@ -251,12 +282,17 @@ impl Keeper {
         *lock(&self.signer) = signer;
     }
 
-    /// Signs from now on with the signer of the device that came last, if it is another one: that of a device that has gone may
-    /// have gone with it.
-    pub(super) fn next_signer(&self) -> Option<Arc<dyn Signer>> {
-        let next = lock(&self.next_signer).take()?;
-        *lock(&self.signer) = Arc::clone(&next);
-        Some(next)
+    /// Signs a checkpoint, from now on with the signer of the device that came last where the one before fails: that of a device
+    /// that has gone may have gone with it.
+    pub(super) fn sign(&self, checkpoint: &Checkpoint) -> Result<Note, SignError> {
+        let error = match checkpoint.sign(&*self.signer()) {
+            Err(error) => error,
+            signed => return signed,
+        };
+        let next = lock(&self.next_signer).clone().ok_or(error)?;
+        let signed = checkpoint.sign(&*next)?;
+        self.set_signer(next);
+        Ok(signed)
     }
 
     pub(super) fn reader(&self) -> FolderReader {
@@ -273,10 +309,13 @@ impl Keeper {
 
     /// What is to be remembered of the tree. `ends`: nothing is written any more.
     pub(super) fn head(&self, ends: bool) -> Option<TreeHead> {
-        let waits = lock(&self.pending).feed.lines;
+        let pending = lock(&self.pending);
+        let others = (pending.feeders + pending.guests).saturating_sub(1);
+        let waits = pending.feed.lines > 0 || others > 0;
+        drop(pending);
         let published = lock(&self.published);
         let mut head = published.head.clone()?;
-        head.ended = ends && waits == 0 && published.size == head.size;
+        head.ended = ends && !waits && published.size == head.size;
         Some(head)
     }
 

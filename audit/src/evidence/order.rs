@@ -25,8 +25,22 @@ impl Held {
         self.records.is_empty()
     }
 
+    /// Until when they wait at most.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.since.map(|since| since + HOLD)
+    }
+
+    /// How many lines wait.
+    pub(super) fn lines(&self) -> u64 {
+        let lines = |record: &Record| match record {
+            Record::Lines { content: Content::Digests(digests), .. } => digests.len() as u64,
+            _ => 0,
+        };
+        self.records.iter().map(lines).sum()
+    }
+
     /// Brings what was handed over into the order of the file, and holds back what follows a gap. `covered`: which file the
-    /// tree covers, and up to where. `several`: more than one device writes; `last`: nothing follows that could be waited for.
+    /// tree covers, and up to where. `several`: more than one device writes; `last`: no lines come after these.
     pub(super) fn put_in_order(
         &mut self,
         feed: &mut Feed,

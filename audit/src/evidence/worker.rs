@@ -15,7 +15,7 @@ use super::feed::{Content, Feed, OpenedFile, Record, each_line};
 use super::folder::{Folder, Place};
 use super::keeper::Keeper;
 use super::notice::{TreeEvent, TreeNotice};
-use super::order::{HOLD, Held};
+use super::order::Held;
 use super::recovery::{self, Part};
 use super::{EvidenceConfig, lines, lock};
 use crate::clock::Clock;
@@ -285,14 +285,12 @@ impl Worker {
         let mut read = Feed::default();
         loop {
             let takes = self.recent.len() < ENTRIES_MAX;
-            let mut round = self.keeper.next(&mut due, interval, takes.then(|| std::mem::take(&mut read)));
+            let holds = takes && !self.held.is_empty();
+            let chunks = takes.then(|| std::mem::take(&mut read));
+            let mut round = self.keeper.next(&mut due, interval, chunks, holds);
             if takes {
                 self.take(&mut round.feed, (round.several, round.ends));
                 read = round.feed;
-            }
-            if !self.held.is_empty() {
-                let latest = Instant::now() + HOLD;
-                due = Some(due.map_or(latest, |due| due.min(latest)));
             }
             let early = self.recent.len() >= ENTRIES_EARLY && !self.failing;
             if let Some(asked) = round.checkpoint.or(early.then_some(0)) {
@@ -304,9 +302,12 @@ impl Worker {
                     due = Some(Instant::now());
                     continue;
                 }
-                if round.checkpoint.is_some() {
+                if round.checkpoint.is_some() && (self.held.is_empty() || round.ends || outcome.is_err()) {
                     self.keeper.answer(asked, outcome);
                 }
+            }
+            if takes {
+                due = due.into_iter().chain(self.held.until()).min();
             }
             if round.ends {
                 return;
@@ -314,7 +315,8 @@ impl Worker {
         }
     }
 
-    /// Appends what was handed over, and empties it. Whether more than one device writes to the file, and whether it is the last.
+    /// Appends what was handed over, and empties it. `several`: more than one device writes to the file; `last`: no lines come
+    /// after these.
     fn take(&mut self, feed: &mut Feed, (several, last): (bool, bool)) {
         self.held.put_in_order(feed, (self.file.id, self.covered), (several, last), Instant::now());
         for record in std::mem::take(&mut feed.records) {
@@ -351,7 +353,7 @@ impl Worker {
                 }
             }
         }
-        self.keeper.note_size(self.log.size());
+        self.keeper.note_size(self.log.size() + self.held.lines());
         feed.clear();
     }
 

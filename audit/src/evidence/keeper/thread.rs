@@ -6,22 +6,41 @@ use std::time::{Duration, Instant};
 
 use onrecord_value::Time;
 
-use super::{KEEPERS, Keeper, NOTICES_MAX, Round};
+use super::{KEEPERS, Keeper, NOTICES_MAX, Pending, Round};
 use crate::evidence::feed::Feed;
 use crate::evidence::notice::{TreeEvent, TreeNotice};
+use crate::evidence::order::HOLD;
 use crate::evidence::{CheckpointFailed, EXTRAS_MAX, SignedCheckpoint, Sink, lock};
 
 /// How often a keeper that waits for its turn looks whether its devices have gone.
 const TURN_WAIT: Duration = Duration::from_millis(100);
 
+impl Pending {
+    /// Whether no more lines come that the tree is to have.
+    fn ends(&self, now: Instant) -> bool {
+        self.feeders == 0 && (self.guests == 0 || self.guests_end().is_none_or(|end| end <= now))
+    }
+
+    /// Until when the last lines of guests are waited for.
+    fn guests_end(&self) -> Option<Instant> {
+        self.left.filter(|_| self.feeders == 0).map(|left| left + HOLD)
+    }
+
+    fn wake_at(&self, due: Option<Instant>) -> Option<Instant> {
+        due.into_iter().chain(self.guests_end()).min()
+    }
+}
+
 impl Keeper {
     /// Waits for the next thing to do. `due`: when the next checkpoint is; `read`: the feed before, whose chunks are filled
-    /// again, if there is room for the lines that wait.
+    /// again, if there is room for the lines that wait; `holds`: lines wait for those in front of them, which end the wait, and
+    /// nobody is answered before.
     pub(in crate::evidence) fn next(
         &self,
         due: &mut Option<Instant>,
         interval: Duration,
         read: Option<Feed>,
+        holds: bool,
     ) -> Round {
         let takes = read.is_some();
         let mut pending = lock(&self.pending);
@@ -33,16 +52,17 @@ impl Keeper {
             }
             let is_due = due.is_some_and(|due| due <= now);
             if is_due
-                || pending.asked > pending.done
-                || pending.feeders == 0
+                || pending.asked > pending.done && !holds
+                || pending.ends(now)
                 || waits && pending.feed.has_file()
             {
                 break Some(pending.asked);
             }
-            if waits && pending.feed.has_chunk() {
+            if waits && (pending.feed.has_chunk() || holds) {
                 break None;
             }
-            pending = match *due {
+            pending.idle = holds;
+            pending = match pending.wake_at(*due) {
                 None => {
                     pending.idle = true;
                     self.work.wait(pending).unwrap_or_else(PoisonError::into_inner)
@@ -55,12 +75,12 @@ impl Keeper {
             pending.idle = false;
         };
         pending.called = false;
-        let feeders = pending.feeders;
-        let several = std::mem::replace(&mut pending.several, feeders > 1);
+        let (ends, devices) = (pending.ends(Instant::now()), pending.feeders + pending.guests);
+        let several = std::mem::replace(&mut pending.several, devices > 1);
         let feed = read.map(|read| pending.feed.replace(read)).unwrap_or_default();
         // Until it is known exactly: the thread may hang with them.
         lock(&self.published).size += feed.lines;
-        Round { feed, several, checkpoint, ends: feeders == 0 }
+        Round { feed, several, checkpoint, ends }
     }
 
     /// Rests after a failure, and answers those who ask. False if no device feeds it any more.
@@ -153,7 +173,7 @@ impl Keeper {
                 let mut pending = lock(&self.pending);
                 let is_wanted = same_log || pending.feeders > 0;
                 if before.is_none() || !is_wanted {
-                    pending.waits = false;
+                    pending.waits_for_turn = false;
                     return is_wanted.then_some(follows);
                 }
             }
