@@ -115,9 +115,55 @@ fn a_report_says_what_came_of_the_verification() {
     log.write(&lines);
     let outcome = log.run(&words);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(page().contains("<li>NOT INTACT: these logs differ from what their device wrote."), "{}", page());
+    let said = "NOT INTACT: DROPPED (1 line). The logs, or their tree, are not as their device wrote them. Do not rely on this report.";
+    assert!(page().contains(&format!("<li>{said}")), "{}", page());
+    assert!(outcome.stderr.contains(&format!("! {said}\n")), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("Exit code 1: the report was written, and its logs are not intact."),
+        "{outcome:?}"
+    );
     assert_eq!(log.run(&["log", "report", "-force", "-out=@page.html", "@audit.log"]).code, 0);
     assert!(page().contains("Not verified") && page().contains("log verify -key=server.keys FILE..."));
+}
+
+#[test]
+fn a_report_of_a_log_whose_last_lines_no_checkpoint_covers_yet_says_so_and_is_no_alarm() {
+    let log = Log::new();
+    log.write(&[log.lines.as_slice(), &["newer".to_owned(), "newest".to_owned()]].concat());
+    let at = log.path("audit.log").display().to_string();
+    let said = format!(
+        "Intact up to line 300 of {at}: each of 300 leaves has its line, and the signature holds. No checkpoint covers the 2 lines \
+         after it yet."
+    );
+    let outcome = log.run(&["log", "report", "-key=@server.keys", "-out=@page.html", "@audit.log"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains(&format!("! {said} A server that runs makes one within a second or two"))
+    );
+    assert!(!outcome.stderr.contains("Exit code"), "{outcome:?}");
+    let page = fs::read_to_string(log.path("page.html")).unwrap();
+    assert!(page.contains(&format!("<li>{said}")) && page.contains("onrecord log verify"), "{page}");
+    assert!(
+        !page.contains("NOT INTACT") && !page.contains("notices bad") && !page.contains("The log is whole")
+    );
+    let json = log.run(&["log", "report", "-key=@server.keys", "-format=json", "@audit.log"]);
+    assert!(json.code == 0 && json.stdout.contains(r#""state": "not_covered_yet""#), "{}", json.stdout);
+
+    let words = ["log", "verify", "-key=@server.keys", "-allow-uncovered-tail", "@audit.log"];
+    let outcome = log.run(&words);
+    assert!(outcome.code == 0 && outcome.stdout.ends_with(&format!("{said}\n")), "{outcome:?}");
+    let outcome = log.run(&[&words[..2], &["-examples=0"], &words[2..]].concat());
+    assert!(outcome.code == 0 && outcome.stdout.contains("Intact up to leaf 299: "), "{outcome:?}");
+}
+
+#[test]
+fn a_report_without_a_file_of_the_log_says_that_and_not_that_the_log_was_changed() {
+    let log = Log::new();
+    log.write(&log.lines[100..]);
+    let outcome = log.run(&["log", "report", "-key=@server.keys", "-out=@page.html", "@audit.log"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let said = "! NOT INTACT: HEAD MISSING (100 lines). They were cut, or their file was not given: give all files of the log.\n";
+    assert!(outcome.stderr.contains(said), "{outcome:?}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub struct WhatWasRead {
 /// Whether the logs were verified.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verification {
-    /// `not_verified`, `intact` or `differs`.
+    /// `not_verified`, `intact`, `differs`, or `not_covered_yet`: intact up to the last lines, which no checkpoint covers yet.
     pub state: String,
     /// A sentence for people.
     pub text: String,
