@@ -15,7 +15,7 @@ use crate::lines::{Line, Lines};
 use crate::order::At;
 use crate::parts::{Assembly, Parts};
 use crate::report::{DeviceReport, EntryNumber, LinePosition, Report, Sample, SourceReport, TornLine};
-use crate::torn::TornLines;
+use crate::torn::{KnownNumbers, TornLines};
 use crate::union::Union;
 
 /// How many bytes are read between two reports of progress.
@@ -96,6 +96,8 @@ struct Checker<'o> {
     at: At,
     /// The start and the number of the last probe in the source that is being read.
     probed: Option<(Boot, u64)>,
+    /// The last entry with a number in the source that is being read.
+    last: Option<EntryNumber>,
 }
 
 impl<'o> Checker<'o> {
@@ -111,6 +113,7 @@ impl<'o> Checker<'o> {
             sources: Vec::new(),
             at: At::default(),
             probed: None,
+            last: None,
         }
     }
 
@@ -119,7 +122,7 @@ impl<'o> Checker<'o> {
         let opened = input.open()?;
         let mut lines = Lines::new(opened.reader);
         let mut reported = 0;
-        self.probed = None;
+        (self.probed, self.last) = (None, None);
         while let Some(line) = lines.next()? {
             source.lines += 1;
             source.entries += u64::from(self.line(&line, &source));
@@ -139,26 +142,33 @@ impl<'o> Checker<'o> {
         self.at = At { source: self.sources.len(), line: source.lines, offset: line.offset };
         let position =
             || LinePosition { source: source.name.clone(), line: source.lines, offset: line.offset };
-        let torn = |text: &[u8]| TornLine { position: position(), bytes: text.len() as u64, declared: false };
+        let torn = |text: &[u8]| TornLine {
+            position: position(),
+            bytes: text.len() as u64,
+            declared: false,
+            missing: false,
+        };
         let scanned = if line.too_long { Scanned::NotAnEntry } else { self.scanner.scan(line.text) };
         match scanned {
             Scanned::Entry(seen) => {
+                self.note_last(&seen);
                 self.entry(&seen);
             }
             Scanned::Unusual(unusual) => {
                 let before = line.text.get(..unusual.torn_before).unwrap_or_default();
                 if !before.is_empty() {
-                    self.torn.add(torn(before), before);
+                    self.torn.add(torn(before), before, self.last);
                 }
+                self.note_last(&unusual.entry);
                 self.unusual(*unusual);
             }
             Scanned::Torn => {
-                self.torn.add(torn(line.text), line.text);
+                self.torn.add(torn(line.text), line.text, self.last);
                 return false;
             }
             // The last line of a file may be torn before it can be recognised, or is being written at this moment.
             Scanned::NotAnEntry if !line.whole && !line.too_long => {
-                self.torn.add(torn(line.text), line.text);
+                self.torn.add(torn(line.text), line.text, self.last);
                 return false;
             }
             Scanned::NotAnEntry => {
@@ -168,6 +178,12 @@ impl<'o> Checker<'o> {
             Scanned::Blank => return false,
         }
         true
+    }
+
+    fn note_last(&mut self, seen: &ScannedEntry) {
+        if let Some(Record { seq, boot, .. }) = seen.record {
+            self.last = Some(EntryNumber { boot, seq });
+        }
     }
 
     fn unusual(&mut self, unusual: UnusualEntry) {
@@ -294,14 +310,15 @@ impl<'o> Checker<'o> {
         let (union, known) = union.report(declared, examples);
         let mut devices: Vec<(Option<SaltId>, Device)> = devices.drain().collect();
         devices.sort_unstable_by_key(|(_, device)| device.order);
-        let (torn_undeclared, torn, with_declared) = torn.report(examples);
+        let of_one_device = devices.len() <= 1;
+        let torn = torn.report(&KnownNumbers { of_starts: &known, of_one_device }, examples);
         let logs: HashSet<String> = sources
             .iter()
             .filter(|source| source.entries > 0)
             .map(|source| log_name(&source.name).to_owned())
             .collect();
         for source in &mut sources {
-            source.is_log = with_declared.contains(&source.name) || logs.contains(log_name(&source.name));
+            source.is_log = torn.declared_in.contains(&source.name) || logs.contains(log_name(&source.name));
         }
         Report {
             devices: devices
@@ -314,8 +331,9 @@ impl<'o> Checker<'o> {
                 .collect(),
             sources,
             union,
-            torn,
-            torn_undeclared,
+            torn: torn.lines,
+            torn_undeclared: torn.undeclared,
+            torn_missing: torn.missing,
             no_entries,
         }
     }

@@ -22,6 +22,8 @@ pub struct Report {
     pub torn: Sample<TornLine>,
     /// How many of them no gap entry declares.
     pub torn_undeclared: u64,
+    /// How many of these are missing: no log has their entries whole.
+    pub torn_missing: u64,
     /// Lines that are not entries.
     pub no_entries: Sample<LinePosition>,
 }
@@ -215,6 +217,9 @@ pub struct TornLine {
     pub bytes: u64,
     /// Whether a gap entry declares a line of this length and this SHA-256.
     pub declared: bool,
+    /// Whether it is not declared, and no log has a number after that of the line before it: the entry in it would have this
+    /// number, and no hole shows that it is missing.
+    pub missing: bool,
 }
 
 /// A request that was answered and lacks an entry.
@@ -234,6 +239,7 @@ impl Report {
     /// * there is a source, and each is a log;
     /// * no device has an undeclared hole (of [`Judge::Union`]: all devices together have none);
     /// * the pieces of each split entry have its SHA-256;
+    /// * no log ends within an entry that is not declared and whole in no log;
     /// * each request that is known to have been answered has both entries;
     /// * where lines have no numbers: every response has its request, and no line is torn.
     pub fn is_complete(&self, judge: Judge) -> bool {
@@ -243,6 +249,7 @@ impl Report {
         let logs = !self.sources.is_empty() && self.not_logs().next().is_none();
         logs && (judge == Judge::Union || devices)
             && whole(&self.union.boots)
+            && self.torn_missing == 0
             && self.union.unanswered.count == 0
             && unnumbered.is_none_or(|device| device.responses_alone.count == 0 && self.torn_undeclared == 0)
     }

@@ -322,6 +322,54 @@ fn torn_lines_are_found_with_their_positions_and_matched_by_their_digest() {
 }
 
 #[test]
+fn an_entry_that_is_torn_undeclared_and_whole_in_no_log_is_missing() {
+    let cut = |text: &[u8]| text[..text.len() - 40].to_vec();
+    for format in [Format::Json, Format::Jsonx] {
+        let mut log = Log::with("a", FormatOptions { format, ..FormatOptions::default() });
+        log.pairs(1, 3);
+        let (whole, torn) = (log.text(), cut(&log.text()));
+        let missing = |report: &Report| (report.torn_missing, report.torn.first[0].missing);
+        let report = checked(std::slice::from_ref(&torn));
+        assert_eq!(missing(&report), (1, true));
+        assert!(!report.is_complete(Judge::EachDevice) && !report.is_complete(Judge::Union));
+
+        // A whole copy of the log has it.
+        for logs in [[torn.clone(), whole.clone()], [whole.clone(), torn.clone()]] {
+            let report = checked(&logs);
+            assert_eq!(missing(&report), (0, false));
+            assert!(report.is_complete(Judge::EachDevice));
+        }
+        // Another device has it: on this one it is a hole.
+        let mut other = Log::new("b");
+        other.pairs(1, 3);
+        let report = checked(&[torn.clone(), other.text()]);
+        assert_eq!(missing(&report), (0, false));
+        assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(6, 6)]));
+        assert!(!report.is_complete(Judge::EachDevice) && report.is_complete(Judge::Union));
+
+        // The device wrote on: then it is a hole as well, which a gap entry may declare.
+        log.lines[5] = [cut(&log.lines[5]), b"\n".to_vec()].concat();
+        log.pairs(7, 1);
+        let report = checked(&[log.text()]);
+        assert_eq!(missing(&report), (0, false));
+        assert!(!report.is_complete(Judge::EachDevice));
+        log.gap(&[(6, 6)], None);
+        assert!(checked(&[log.text()]).is_complete(Judge::EachDevice));
+
+        // A later start says nothing of it.
+        log.lines.truncate(6);
+        log.boot = 2;
+        log.pairs(1, 1);
+        assert_eq!(missing(&checked(&[log.text()])), (1, true));
+
+        // The first entry after a rotation: nothing before it in its file.
+        log.lines.truncate(5);
+        let report = checked(&[log.text(), cut(&log.lines[0])]);
+        assert_eq!(missing(&report), (1, true));
+    }
+}
+
+#[test]
 fn lines_that_are_not_entries_are_counted_and_skipped() {
     let mut log = Log::new("a");
     log.pairs(1, 2);
@@ -525,6 +573,7 @@ fn a_report_as_a_value_has_the_keys_that_are_documented() {
     let json = String::from_utf8(report.to_json()).unwrap();
     for part in [
         r#""judged":"union","#.to_owned(),
+        r#""torn_missing":1,"#.to_owned(),
         r#""nothing_lost":false,"#.to_owned(),
         format!(r#""salt":"{salt}","sources":["log0"],"split":0,"wrong_parts":0}}"#),
         concat!(
@@ -533,7 +582,7 @@ fn a_report_as_a_value_has_the_keys_that_are_documented() {
         )
         .to_owned(),
         format!(
-            r#""torn":{{"count":1,"first":[{{"bytes":200,"declared":false,"line":6,"offset":{torn_at},"source":"log0"}}]}}"#
+            r#""torn":{{"count":1,"first":[{{"bytes":200,"declared":false,"line":6,"missing":true,"offset":{torn_at},"source":"log0"}}]}}"#
         ),
         format!(
             r#""no_entries":{{"count":1,"first":[{{"line":5,"offset":{},"source":"log0"}}]}}"#,

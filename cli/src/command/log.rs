@@ -61,7 +61,8 @@ const ABOUT: &str = "Checks whether entries are missing in the audit logs of one
     read.\n\nEvery entry has a number (record.seq) that counts within one boot of the server, and the id of \
     its device's salt (record.salt). A number that is missing on a device must be declared by a gap entry of \
     that device. The two entries of a request have the same id. The first and the last number of a boot are \
-    taken from the given logs.\n\nThe exit code is 0 if every missing entry is declared, 1 if an entry is \
+    taken from the given logs. A log that ends within an entry lacks this entry, unless a gap entry declares the torn \
+    line, or a log has a later number.\n\nThe exit code is 0 if every missing entry is declared, 1 if an entry is \
     missing and not declared, and 2 if a log cannot be read, if a file is not an audit log (it is empty, or none \
     of its lines is an entry), or if the command line is invalid. A file without entries is accepted beside the \
     other files of its log, NAME.1 or NAME-DATE. The tree of a log, NAME.tlog, is skipped.\n\nThis finds loss. \

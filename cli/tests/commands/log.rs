@@ -654,3 +654,25 @@ fn log_check_skips_trees_and_ends_with_its_bounds() {
     let outcome = log.run(&["log", "check", "@audit.log.tlog"]);
     assert!(outcome.code == 2 && outcome.stderr.contains("No log is given"), "{outcome:?}");
 }
+
+#[test]
+fn a_log_that_ends_within_an_entry_lacks_it() {
+    let log = Log::new();
+    let line = |number: u64| {
+        let record =
+            format!(r#""record":{{"seq":{number},"boot":"df0b7c036227deb1","salt":"0123456789abcdef"}}}}"#);
+        format!("{},{record}", line(number).strip_suffix('}').unwrap())
+    };
+    let whole = text(&(1..=4).map(line).collect::<Vec<_>>());
+    fs::write(log.path("audit.log"), &whole).unwrap();
+    assert_eq!(log.run(&["log", "check", "@audit.log"]).code, 0);
+    fs::write(log.path("audit.log"), &whole[..whole.len() - 40]).unwrap();
+    let outcome = log.run(&["log", "check", "@audit.log"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""), "{outcome:?}");
+    for said in [
+        " bytes, not declared, and no log has this entry: it is MISSING (",
+        "Incomplete: entries are missing",
+    ] {
+        assert!(outcome.stdout.contains(said), "{outcome:?}");
+    }
+}

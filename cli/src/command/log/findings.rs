@@ -3,7 +3,7 @@
 
 use onrecord_trail::{
     BootReport, DeviceReport, EntryNumber, Judge, LinePosition, OutOfOrder, RangeSample, Report, Sample,
-    SourceReport,
+    SourceReport, TornLine,
 };
 
 use onrecord_value::printable::printable;
@@ -110,7 +110,13 @@ fn findings(report: &Report) -> Vec<String> {
     }
     more(unanswered, "requests that were answered", &mut lines);
     for torn in &report.torn.first {
-        let declared = if torn.declared { "declared by a gap entry" } else { "not declared" };
+        let declared = match torn {
+            TornLine { declared: true, .. } => "declared by a gap entry",
+            TornLine { missing: true, .. } => {
+                "not declared, and no log has this entry: it is MISSING (a server that runs may be writing it: check again)"
+            }
+            _ => "not declared",
+        };
         lines.push(format!("Torn line: {}, {} bytes, {declared}", position(&torn.position), torn.bytes));
     }
     more(&report.torn, "torn lines", &mut lines);
