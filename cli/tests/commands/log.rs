@@ -205,6 +205,13 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
         (&["-tlog=@empty", "@audit.log"], "there is no tree: it has no checkpoint"),
         (&["-key=@server.keys", "-tlog=@none", "@audit.log"], "there is no such folder"),
         (&["@other.log"], "There is no tree beside "),
+        (
+            &["-key=@server.keys", "@other.log"],
+            "other.log is not an audit log: its only line is not an audit entry.",
+        ),
+        (&["-key=@server.keys", "@empty"], "empty is a directory: give the files of the log"),
+        (&["-key=@server.keys", "@audit.log", "@empty"], "empty is a directory: give the files of the log"),
+        (&["@empty"], "empty is a directory: give the files of the log"),
         (&["-key=@server.keys", "@missing.log", "@audit.log"], "missing.log cannot be read"),
         (&["-key=@server.keys", "@missing.log"], "missing.log cannot be read"),
         (&["-key=nonsense", "@audit.log"], "-key=nonsense: not a verifier key"),
@@ -235,6 +242,7 @@ fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
     let log = Log::new();
     fs::write(log.path("other.log"), "text\n").unwrap();
     fs::write(log.path("empty.log"), "").unwrap();
+    fs::write(log.path("alone.log"), text(&log.lines)).unwrap();
     fs::create_dir(log.path("empty")).unwrap();
     fs::create_dir(log.path("damaged")).unwrap();
     fs::write(log.path("damaged/checkpoint"), "text").unwrap();
@@ -248,7 +256,9 @@ fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
         (&["@audit.log", "@other.log"], "other.log, line 1: FOREIGN: none of them is in the tree"),
         (&["-tlog=@empty", "@audit.log"], "NOT INTACT: there is no tree: it has no checkpoint ("),
         (&["-tlog=@damaged", "@audit.log"], "NOT INTACT: the checkpoint of the tree cannot be read: "),
-        (&["@other.log"], "other.log is missing: there is no folder FILE.tlog."),
+        (&["@alone.log"], "alone.log is missing: there is no folder FILE.tlog."),
+        (&["@alone.log", "@other.log"], "alone.log is missing: there is no folder FILE.tlog."),
+        (&["@empty.log"], "empty.log is missing: there is no folder FILE.tlog."),
         (
             &["-origin=example.com/second", "@audit.log"],
             "the tree is of origin example.com/file, not example.com/second",

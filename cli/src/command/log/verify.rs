@@ -2,16 +2,15 @@
 //! Never in it: the verification itself (`onrecord-trail`).
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read as _;
 
 use onrecord_evidence::VerifierKey;
-use onrecord_trail::Input;
 use onrecord_trail::verify::{FindingKind, Verdict, VerifyError, VerifyOptions, check_proof, verify};
+use onrecord_trail::{Input, Options, check};
 use onrecord_value::printable::printable;
 
 use super::tree::{KEY, ORIGIN, TLOG, Tree, WITNESS};
-use super::{LOST, NO_FILE, examples, inputs, tree, unreadable, verify_findings, with_progress};
+use super::{LOST, NO_FILE, examples, findings, inputs, tree, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
@@ -37,8 +36,8 @@ const ABOUT: &str = "Verifies that the audit logs of a device are as the device 
     is left: each report shows the leaves of each file.\n\nWith -proof=FILE the proof of one line (`log prove`) is checked, without \
     the log and its tree: give the line as FILE:LINE, or on standard input.\n\nThe exit code is 0 if each leaf has its \
     line, each line its leaf, and the signature holds; 1 if anything differs, also if the log was emptied, or if a key is given \
-    and there is no tree; 2 if nothing can be said: there is no tree and no key, a file cannot be read, no key was given, or \
-    the command line is invalid.";
+    and there is no tree; 2 if nothing can be said: there is no tree and no key, a file cannot be read or is not an audit log, no \
+    key was given, or the command line is invalid.";
 
 pub(crate) const COMMAND: Command =
     Command::new("log verify", "FILE...", "Verify that no line of audit logs was changed", run)
@@ -114,7 +113,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let found = tree::find_any(session.process, invocation, &invocation.arguments)?;
     let tree = match found {
         Some(tree) => tree,
-        None if has_keys => return Err(missing(&invocation.arguments)),
+        None if has_keys => return Err(missing(session, &invocation.arguments)),
         None => tree::find(session.process, invocation, &invocation.arguments)?,
     };
     let first_leaf = invocation.integer("first-leaf").unwrap_or(0);
@@ -160,12 +159,12 @@ fn origin(invocation: &Invocation) -> Option<String> {
     invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned)
 }
 
-/// There is no tree beside these files, and with a key there should be one.
-fn missing(files: &[String]) -> Failure {
-    for name in files.iter().filter(|name| *name != "-") {
-        if let Err(error) = File::open(name) {
-            return unreadable(format!("{} cannot be read: {error}", printable(name)));
-        }
+/// There is no tree beside these files, and with a key there should be one, if they are logs.
+fn missing(session: &mut Session<'_>, files: &[String]) -> Failure {
+    match without_entries(session, files) {
+        Ok(None) => {}
+        Ok(Some(reasons)) => return unreadable(reasons),
+        Err(failure) => return failure,
     }
     let first = printable(files.first().map_or("-", String::as_str));
     Failure::Message(
@@ -175,6 +174,20 @@ fn missing(files: &[String]) -> Failure {
              -tlog=DIR. A log that was written with evidence=off, or by another server, never had one: nothing can verify it."
         ),
     )
+}
+
+/// Why these files are not logs, if none of their lines is an entry. Empty files may be logs that were emptied, and standard
+/// input was read already.
+fn without_entries(session: &mut Session<'_>, files: &[String]) -> Result<Option<String>, Failure> {
+    if files.iter().any(|file| file == "-") {
+        return Ok(None);
+    }
+    let inputs = inputs(session, files)?;
+    let report = with_progress(session, |progress| check(inputs, &Options::default(), progress));
+    let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
+    let have_lines = report.sources.iter().any(|source| source.lines > 0);
+    let have_entries = report.sources.iter().any(|source| source.entries > 0);
+    Ok((have_lines && !have_entries).then(|| findings::not_logs(&report)))
 }
 
 /// Why nothing was verified. A tree without its checkpoint is a finding where the log should have one.
