@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Time as Clock};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 use onrecord_value::{GoDuration, Time, duration};
 
@@ -29,8 +29,8 @@ pub enum TimeTextError {
     Zone(String),
     /// It has none of the forms.
     #[error(
-        "{0:?} is not a point in time; give one such as 2026-11-30T14:00:00Z, 2026-11-30, \"2026-11-30 14:00\", 14:00, \
-         \"yesterday 14:00\", -2h or now"
+        "{0:?} is not a point in time; give one such as 2026-11-30T14:00:00Z, 2026-11-30, \"2026-11-30 14:00\", \
+         \"2026-11-30 14:00:00-05:00\", 14:00, 14:00Z, \"yesterday 14:00\", -2h or now"
     )]
     Text(String),
 }
@@ -104,7 +104,8 @@ fn timestamp(time: Time) -> Option<Timestamp> {
 
 impl TimeContext {
     /// Reads a point in time: RFC 3339; a date; a date and a clock time; a clock time of today; `today`, `yesterday` or a
-    /// weekday with or without a clock time; a time before now (`-2h`, `-3d`, `2h ago`); `now`.
+    /// weekday with or without a clock time; a time before now (`-2h`, `-3d`, `2h ago`); `now`. After a clock time may be `Z` or
+    /// an offset such as `-05:00`, as [`Zone::show`] writes it: date and clock time are then those there.
     pub fn time(&self, text: &str) -> Result<Time, TimeTextError> {
         self.read(text.trim()).ok_or_else(|| TimeTextError::Text(text.to_owned()))
     }
@@ -119,9 +120,10 @@ impl TimeContext {
         if let Some(ago) = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago").map(str::trim_end)) {
             return length(ago).map(|length| self.now - length);
         }
-        let today = self.zone.civil(self.now)?.date();
+        let (text, zone) = split_zone(text).unwrap_or_else(|| (text, self.zone.clone()));
+        let today = zone.civil(self.now)?.date();
         if let Some(clock) = clock(text) {
-            return self.zone.instant(today.to_datetime(clock));
+            return zone.instant(today.to_datetime(clock));
         }
         let (day, time) = match text.split_once([' ', 'T', 't']).filter(|(day, _)| day.contains('-')) {
             Some(parts) => parts,
@@ -129,7 +131,7 @@ impl TimeContext {
         };
         let date = self.day(day, today)?;
         let clock = if time.is_empty() { Clock::midnight() } else { clock(time.trim())? };
-        self.zone.instant(date.to_datetime(clock))
+        zone.instant(date.to_datetime(clock))
     }
 
     fn day(&self, text: &str, today: Date) -> Option<Date> {
@@ -150,6 +152,30 @@ impl TimeContext {
         let back = (now - i64::try_from(at).ok()? + 6).rem_euclid(7) + 1;
         today.checked_sub(back.days()).ok()
     }
+}
+
+/// A text that ends with a clock time and its zone, `Z` or an offset such as `-05:00`.
+fn split_zone(text: &str) -> Option<(&str, Zone)> {
+    let (before, zone) = match text.strip_suffix(['Z', 'z']) {
+        Some(before) => (before, Zone::UTC),
+        None => {
+            let (before, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+            (before, Zone(TimeZone::fixed(read_offset(offset)?)))
+        }
+    };
+    let before = before.trim_end();
+    clock(before.rsplit([' ', 'T', 't']).next()?)?;
+    Some((before, zone))
+}
+
+fn read_offset(text: &str) -> Option<Offset> {
+    let (sign, clock_time) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let ahead = clock(clock_time)?;
+    Offset::from_seconds(sign * (i32::from(ahead.hour()) * 3600 + i32::from(ahead.minute()) * 60)).ok()
 }
 
 /// A date such as 2026-11-30.

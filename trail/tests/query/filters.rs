@@ -105,6 +105,13 @@ fn times_are_read_as_people_write_them() {
         ("yesterday 14:00", "2026-11-29T14:00:00Z"),
         ("monday", "2026-11-23T00:00:00Z"),
         ("sun 8:00:30", "2026-11-29T08:00:30Z"),
+        ("2026-11-30 12:37:20.525-05:00", "2026-11-30T17:37:20.525Z"),
+        ("2026-11-30 17:37 +01:00", "2026-11-30T16:37:00Z"),
+        ("17:37:18Z", "2026-11-30T17:37:18Z"),
+        // There it is the day after.
+        ("9:00+14:30", "2026-11-30T18:30:00Z"),
+        ("today 0:15+14:45", "2026-11-30T09:30:00Z"),
+        ("yesterday 14:00-05:00", "2026-11-29T19:00:00Z"),
     ] {
         assert_eq!(read(text, "UTC"), expected, "{text}");
     }
@@ -113,8 +120,25 @@ fn times_are_read_as_people_write_them() {
     // Half past midnight in Auckland is the day before in UTC.
     assert_eq!(read("today", "Pacific/Auckland"), "2026-11-29T11:00:00Z");
     let context = context();
+    for text in [
+        "",
+        "noon",
+        "25:00",
+        "2026-13-01",
+        "-2x",
+        "12:60",
+        "2026-11-30 14",
+        "14:0",
+        "-",
+        "3",
+        "today x",
+        "Z",
+        "2026-11-30Z",
+    ] {
+        assert!(context.time(text).is_err(), "{text}");
+    }
     for text in
-        ["", "noon", "25:00", "2026-13-01", "-2x", "12:60", "2026-11-30 14", "14:0", "-", "3", "today x"]
+        ["today Z", "-2hZ", "14:00+1:00", "14:00+24:00", "14:00-01:60", "14:00+01:00Z", "+01:00", "now+01:00"]
     {
         assert!(context.time(text).is_err(), "{text}");
     }
@@ -122,6 +146,10 @@ fn times_are_read_as_people_write_them() {
     let berlin = Zone::named("Europe/Berlin").unwrap();
     assert_eq!(berlin.show(now, 3), "2026-11-30 10:30:00.000+01:00");
     assert_eq!(Zone::UTC.show(now, 0), "2026-11-30 09:30:00Z");
+    // What is shown is read, whatever zone is asked for.
+    for zone in ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Auckland"] {
+        assert_eq!(read(&Zone::named(zone).unwrap().show(now, 9), "Asia/Tokyo"), now.to_string(), "{zone}");
+    }
 }
 
 #[test]

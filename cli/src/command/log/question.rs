@@ -21,7 +21,7 @@ use crate::progress_bar::ProgressBar;
 pub(super) const SINCE: Flag = Flag::text(
     "since",
     "Only requests from this time on: 2026-11-30T14:00:00Z, 2026-11-30, \"2026-11-30 14:00\", 14:00, \"yesterday 14:00\", -2h \
-     (two hours ago).",
+     (two hours ago), or as times are shown: \"2026-11-30 14:00:00-05:00\", 14:00:00Z (of today there).",
 );
 pub(super) const UNTIL: Flag = Flag::text("until", "Only requests before this time, as for -since.");
 pub(super) const TZ: Flag = Flag::text(
