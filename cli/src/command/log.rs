@@ -30,6 +30,7 @@ pub(crate) mod top;
 mod tree;
 pub(crate) mod verify;
 mod verify_findings;
+mod verify_hint;
 mod web_tree;
 pub(crate) mod who;
 
@@ -151,9 +152,6 @@ fn inputs(session: &mut Session<'_>, arguments: &[String]) -> Result<Vec<Input>,
                 .take()
                 .map(|stdin| Input::stream("-", stdin))
                 .ok_or_else(|| unreadable("Standard input can be read only once: give \"-\" once")),
-            name if Path::new(name).is_dir() => {
-                Err(unreadable(format!("{} is a directory: give the files of the log", printable(name))))
-            }
             name => Ok(Input::file(name)),
         })
         .collect::<Result<_, _>>()?;

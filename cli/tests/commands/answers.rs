@@ -167,11 +167,26 @@ fn a_log_with_a_tree_names_the_command_that_verifies_it() {
     fs::copy(AUDIT, &file).unwrap();
     fs::create_dir(dir.path().join("audit log.tlog")).unwrap();
     let file = file.display().to_string();
-    let outcome = log(&["search", "-count", "", &file]);
-    let expected = format!(
-        "! Not verified. To see whether a line was changed: onrecord log verify -key=server.keys '{file}'\n"
-    );
-    assert!(outcome.stdout.contains(&expected), "{}", outcome.stdout);
+    let hint = |files: &[&str], command: &str| {
+        let outcome = log(&[&["search", "-count", ""], files].concat());
+        let expected = format!("To verify: onrecord log verify -key=server.keys {command}\n");
+        assert!(outcome.stdout.contains("! Not verified: "), "{}", outcome.stdout);
+        assert!(outcome.stdout.contains(&expected), "{expected}: {}", outcome.stdout);
+    };
+    hint(&[&file], &format!("'{file}'"));
+    // A rotated file belongs to it, also if it was not read; of many files a pattern is said.
+    fs::copy(AUDIT, format!("{file}.1")).unwrap();
+    hint(&[&file], &format!("'{file}' '{file}.1'"));
+    fs::copy(AUDIT, format!("{file}.2")).unwrap();
+    fs::copy(AUDIT, format!("{file}.3")).unwrap();
+    hint(&[&file, &format!("{file}.3")], &format!("'{file}'*"));
+    // Each device is verified alone.
+    let other = dir.path().join("other.log").display().to_string();
+    fs::copy(AUDIT, &other).unwrap();
+    fs::create_dir(format!("{other}.tlog")).unwrap();
+    hint(&[&other, &file, &format!("{file}.1")], &other);
+    let outcome = log(&["search", "-count", "", &other, &file]);
+    assert!(outcome.stdout.contains("These logs are of 2 devices: verify each alone."), "{}", outcome.stdout);
 }
 
 #[test]

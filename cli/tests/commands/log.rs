@@ -117,13 +117,17 @@ fn a_report_says_what_came_of_the_verification() {
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let said = "NOT INTACT: DROPPED (1 line). The logs, or their tree, are not as their device wrote them. Do not rely on this report.";
     assert!(page().contains(&format!("<li>{said}")), "{}", page());
-    assert!(outcome.stderr.contains(&format!("! {said}\n")), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains(&format!("! {said} To verify: onrecord log verify -key=server.keys /")),
+        "{outcome:?}"
+    );
     assert!(
         outcome.stderr.contains("Exit code 1: the report was written, and its logs are not intact."),
         "{outcome:?}"
     );
     assert_eq!(log.run(&["log", "report", "-force", "-out=@page.html", "@audit.log"]).code, 0);
-    assert!(page().contains("Not verified") && page().contains("log verify -key=server.keys FILE..."));
+    let command = format!("onrecord log verify -key=server.keys {}", log.path("audit.log").display());
+    assert!(page().contains("Not verified") && page().contains(&command), "{}", page());
 }
 
 #[test]
@@ -162,7 +166,7 @@ fn a_report_without_a_file_of_the_log_says_that_and_not_that_the_log_was_changed
     log.write(&log.lines[100..]);
     let outcome = log.run(&["log", "report", "-key=@server.keys", "-out=@page.html", "@audit.log"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let said = "! NOT INTACT: HEAD MISSING (100 lines). They were cut, or their file was not given: give all files of the log.\n";
+    let said = "! NOT INTACT: HEAD MISSING (100 lines). They were cut, or their file was not given: give all files of the log. To";
     assert!(outcome.stderr.contains(said), "{outcome:?}");
 }
 
@@ -227,7 +231,10 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
             "it was not said which one is to be verified: example.com/file, example.com/second. The tree says that it is of \
              example.com/file",
         ),
-        (&["-key=@two.keys", "@audit.log"], "Say which one is meant: -origin=NAME"),
+        (
+            &["-key=@two.keys", "@audit.log"],
+            "Say which one is meant: add -origin=example.com/file or -origin=example.com/second\n",
+        ),
         (&[], "Not enough arguments"),
         (&["-unknown", "@audit.log"], "unknown"),
     ] {
@@ -269,6 +276,11 @@ fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
         assert!(outcome.code == 1 && said.contains(expected), "{words:?}: {outcome:?}");
         assert!(!said.contains("Intact:") && said.contains("NOT INTACT"), "{words:?}: {outcome:?}");
     }
+    let outcome = log.run(&["log", "report", "-key=@two.keys", "-format=json", "@audit.log"]);
+    assert!(
+        outcome.code == 2 && outcome.stderr.contains(": add -origin=example.com/file or "),
+        "{outcome:?}"
+    );
     let verify = ["log", "verify", "-key=@two.keys", "@audit.log"];
     let outcome = log.run(&[&verify[..3], &["-origin=example.com/file"], &verify[3..]].concat());
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
@@ -279,7 +291,10 @@ fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
     assert_eq!(log.run(&["log", "prove", "-out=@line.proof", "@audit.log:17"]).code, 0);
     let proof = ["log", "verify", "-key=@two.keys", "-proof=@line.proof", "@audit.log:17"];
     let outcome = log.run(&proof);
-    assert!(outcome.code == 2 && outcome.stderr.contains("-origin=NAME"), "{outcome:?}");
+    assert!(
+        outcome.code == 2 && outcome.stderr.contains("add -origin=example.com/file or -origin="),
+        "{outcome:?}"
+    );
     assert_eq!(log.run(&[&proof[..3], &["-origin=example.com/file"], &proof[3..]].concat()).code, 0);
     assert_eq!(log.run(&[&proof[..3], &["-origin=example.com/second"], &proof[3..]].concat()).code, 1);
 }

@@ -2,15 +2,13 @@
 //! never looks more complete than its log.
 //! Never in it: the rows.
 
-use std::path::Path;
-
 pub(super) use onrecord_trail::query::count;
 use onrecord_trail::query::{Query, Summary};
-use onrecord_trail::verify::TreeFolder;
 use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value};
 
 use super::question::{Ended, Question};
+use super::verify_hint::{not_verified, with_command};
 use crate::command::{CommandResult, Failure, Session};
 use crate::printer::sheet::{Sheet, safe_value};
 use crate::printer::{Format, Node, json, wrap, yaml};
@@ -169,21 +167,7 @@ fn warnings(question: &Question, summary: &Summary, ended: Ended) -> Vec<String>
     let Query { since, until, .. } = question.query;
     let of_logs = summary.warnings(since, until, &question.context.zone);
     let texts = of_logs.into_iter().map(|warning| printable(&warning.text));
-    interrupted.into_iter().chain(texts).chain(unverified(&question.files)).collect()
-}
-
-/// That nothing here was verified, and the command that does it.
-fn unverified(files: &[String]) -> Vec<String> {
-    let trees: Vec<&String> =
-        files.iter().filter(|file| TreeFolder::beside(Path::new(file.as_str())).is_some()).collect();
-    match trees.first() {
-        None => vec![
-            "Not verified: no tree (FILE.tlog) lies beside these logs, so that a changed line would not be noticed."
-                .to_owned(),
-        ],
-        Some(file) => vec![format!(
-            "Not verified. To see whether a line was changed: onrecord log verify -key=server.keys {}",
-            printable(&super::shell::word(file))
-        )],
-    }
+    let (text, command) = not_verified(&question.files);
+    let unverified = [printable(&with_command(&text, command.as_deref()))];
+    interrupted.into_iter().chain(texts).chain(unverified).collect()
 }

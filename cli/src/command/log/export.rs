@@ -14,6 +14,7 @@ use onrecord_value::suggest;
 use super::answer::count;
 use super::new_file::{self, FORCE, NewFile};
 use super::question::{Ended, FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
+use super::verify_hint::{not_verified, with_command};
 use super::{NO_FILE, report, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 
@@ -26,7 +27,7 @@ const ABOUT: &str = "Writes the requests of audit logs, each with its answer, in
     ocsf: JSON lines in the Open Cybersecurity Schema Framework, class API Activity (6003).\n\
     cef: lines in the Common Event Format.\n\
     cloudevents: JSON lines of CloudEvents 1.0.\n\n\
-    What the logs lack (gaps, requests without answer, time that they do not cover) is said on standard error: an export has no place \
+    What the logs lack (gaps, requests without answer, time that they do not cover), and that they were not verified, is said on standard error: an export has no place \
     for it. Questions to the log itself (sys/audit-hash and the like) are exported only with -own-questions.\n\nThe exit code is 0 if \
     everything was written, and 2 if a file cannot be opened (the others are exported) or written or the command line is invalid.";
 
@@ -85,6 +86,8 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
     }
     let Query { since, until, .. } = question.query;
     report::warn(session, &summary.warnings(since, until, &question.context.zone))?;
+    let (text, command) = not_verified(&question.files);
+    session.warn(&format!("! {}", printable(&with_command(&text, command.as_deref()))))?;
     question.exit_code(&summary, ended)
 }
 
@@ -145,7 +148,7 @@ fn folder(session: &mut Session<'_>, question: &Question, out: &str) -> Result<(
     let place = Path::new(out.trim_end_matches('/'));
     if fs::symlink_metadata(place).is_ok() {
         return Err(unreadable(format!(
-            "{} exists already: give another -out. A folder is not replaced, with -force neither.",
+            "{} exists already: give another -out. A folder is not replaced, not even with -force.",
             printable(out)
         )));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, page};
 use onrecord_trail::query::{Filter, TimeContext, Warning};
 use onrecord_trail::verify::{
-    FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyOptions, verify,
+    FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyError, VerifyOptions, verify,
 };
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
@@ -16,6 +16,8 @@ use super::answer::count;
 use super::new_file::{FORCE, NewFile};
 use super::question::{FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
+use super::verify::several_origins;
+use super::verify_hint::{not_verified, verify_command, with_command};
 use super::{NO_FILE, inputs, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
@@ -105,16 +107,20 @@ fn run_report(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
         _ => session.print(&text)?,
     }
     warn(session, &report.warnings)?;
-    let Verification { state, text, .. } = &report.verification;
-    if state != INTACT {
-        session.warn(&format!("! {}", printable(text)))?;
-    }
+    say_verification(session, &report.verification)?;
     if differs && code == 0 {
-        session.warn(&format!(
-            "Exit code 1: the report was written, and its logs are not intact. Each finding, with its line: {VERIFY}"
-        ))?;
+        session.warn("Exit code 1: the report was written, and its logs are not intact.")?;
     }
     Ok(if code == 0 { u8::from(differs) } else { code })
+}
+
+/// Says on standard error what came of the verification, if anything is left to do.
+fn say_verification(session: &mut Session<'_>, verification: &Verification) -> Result<(), Failure> {
+    let Verification { state, text, command } = verification;
+    if state == INTACT {
+        return Ok(());
+    }
+    session.warn(&format!("! {}", printable(&with_command(text, command.as_deref()))))
 }
 
 /// Says on standard error what an answer lacks.
@@ -178,14 +184,14 @@ const DIFFERS: &str = "differs";
 const INTACT: &str = "intact";
 const NOT_COVERED_YET: &str = "not_covered_yet";
 const NOT_VERIFIED: &str = "not_verified";
-const VERIFY: &str = "onrecord log verify -key=server.keys FILE...";
 
 /// The result of a verification, if there are keys for one; otherwise that there was none, and how it is done.
 fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Verification, Failure> {
     let files = &invocation.arguments;
     let keys = tree::keys(invocation, "key")?;
     if keys.is_empty() {
-        return Ok(not_verified(files));
+        let (text, command) = not_verified(files);
+        return Ok(Verification { state: NOT_VERIFIED.to_owned(), text, command });
     }
     let tree = tree::find(session.process, invocation, files)?;
     let origin = invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned);
@@ -198,12 +204,23 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
     }
     let inputs = inputs(session, files)?;
     let found = with_progress(session, |progress| verify(inputs, &tree, options, progress));
-    let found = found.map_err(|error| unreadable(printable(&format!("{error} ({})", tree.place()))))?;
+    let found = found.map_err(|error| {
+        let text = format!("{error} ({})", tree.place());
+        match &error {
+            VerifyError::Origins { origins, .. } => several_origins(&text, origins),
+            _ => unreadable(printable(&text)),
+        }
+    })?;
     if let Some(failure) = tree.failure() {
         return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
     }
     let (state, text) = judged(&found);
-    let command = (state != INTACT).then(|| VERIFY.to_owned());
+    let command = (state != INTACT).then(|| {
+        let flags = ["tlog", "origin"].iter().filter_map(|flag| {
+            invocation.text(flag).filter(|value| !value.is_empty()).map(|value| format!("-{flag}={value}"))
+        });
+        verify_command(&flags.collect::<Vec<_>>(), files)
+    });
     Ok(Verification { state: state.to_owned(), text, command })
 }
 
@@ -226,21 +243,5 @@ fn judged(found: &Verified) -> (&'static str, String) {
             (DIFFERS, format!("NOT INTACT: {kinds}. {what}"))
         }
         Verdict::NotJudged => (NOT_VERIFIED, format!("Not verified: {}", found.not_judged().join(" "))),
-    }
-}
-
-fn not_verified(files: &[String]) -> Verification {
-    let state = NOT_VERIFIED.to_owned();
-    match files.iter().find(|file| TreeFolder::beside(Path::new(file.as_str())).is_some()) {
-        Some(_) => Verification {
-            state,
-            text: "Not verified: a changed line would not be noticed here.".to_owned(),
-            command: Some(VERIFY.to_owned()),
-        },
-        None => Verification {
-            state,
-            text: "Not verified: no tree (FILE.tlog) lies beside these logs, so a changed line would not be noticed.".to_owned(),
-            command: None,
-        },
     }
 }

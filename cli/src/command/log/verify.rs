@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
+use std::path::Path;
 
 use onrecord_evidence::VerifierKey;
-use onrecord_trail::verify::{FindingKind, Verdict, VerifyError, VerifyOptions, check_proof, verify};
+use onrecord_trail::verify::{
+    FindingKind, TreeFolder, Verdict, VerifyError, VerifyOptions, check_proof, verify,
+};
 use onrecord_trail::{Input, Options, check};
 use onrecord_value::printable::printable;
 
+use super::shell::word;
 use super::tree::{KEY, ORIGIN, TLOG, Tree, WITNESS};
 use super::{LOST, NO_FILE, examples, findings, inputs, tree, unreadable, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
@@ -107,6 +111,12 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if invocation.arguments.is_empty() {
         return Err(unreadable(NO_FILE));
     }
+    if let Some(directory) = invocation.arguments.iter().find(|name| is_other_directory(name)) {
+        return Err(unreadable(format!(
+            "{} is a directory: give the files of the log",
+            printable(directory)
+        )));
+    }
     let keys = tree::keys(invocation, "key")?;
     let has_keys = !keys.is_empty();
     let inputs = inputs(session, &invocation.arguments)?;
@@ -154,6 +164,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
 }
 
+fn is_other_directory(name: &str) -> bool {
+    let path = Path::new(name);
+    path.is_dir() && !TreeFolder::is_one(path)
+}
+
 /// The name of the log that is meant.
 fn origin(invocation: &Invocation) -> Option<String> {
     invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned)
@@ -193,13 +208,19 @@ fn without_entries(session: &mut Session<'_>, files: &[String]) -> Result<Option
 /// Why nothing was verified. A tree without its checkpoint is a finding where the log should have one.
 fn failure(error: &VerifyError, tree: &Tree, has_keys: bool) -> Failure {
     let place = tree.place();
-    if let VerifyError::Origins { .. } = error {
-        return unreadable(printable(&format!("{error} ({place}). Say which one is meant: -origin=NAME")));
+    if let VerifyError::Origins { origins, .. } = error {
+        return several_origins(&format!("{error} ({place})"), origins);
     }
     if has_keys && error.is_finding() {
         return Failure::Message(LOST, printable(&format!("NOT INTACT: {error} ({place})")));
     }
     unreadable(printable(&format!("{error} ({place})")))
+}
+
+/// The keys are of several logs: what to add to the command.
+pub(super) fn several_origins(error: &str, origins: &[String]) -> Failure {
+    let flags: Vec<String> = origins.iter().map(|origin| word(&format!("-origin={origin}"))).collect();
+    unreadable(printable(&format!("{error}. Say which one is meant: add {}", flags.join(" or "))))
 }
 
 /// The keys for a proof, which may be of any time: those of the log that is meant.
@@ -222,11 +243,8 @@ fn proof_keys(invocation: &Invocation) -> Result<Vec<VerifierKey>, Failure> {
     }
     let origins: BTreeSet<&str> = keys.iter().map(VerifierKey::name).collect();
     if origins.len() > 1 {
-        let origins: Vec<String> = origins.into_iter().map(printable).collect();
-        return Err(unreadable(format!(
-            "The keys are of several logs: {}. Say which one is meant: -origin=NAME",
-            origins.join(", ")
-        )));
+        let origins: Vec<String> = origins.into_iter().map(str::to_owned).collect();
+        return Err(several_origins("The keys are of several logs", &origins));
     }
     Ok(keys)
 }
