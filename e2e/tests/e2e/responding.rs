@@ -62,11 +62,15 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let log = place.path("audit.log");
     let server = Server::dev(&["-dev-audit=off"]);
     server.enable_file("file", &log);
+    server.enable_file("second", &place.path("second.log"));
     let log = log.display().to_string();
-    let shell = Shell::of(&server).with("LOG", &log).with("SECRET", "secret/app").with("NEW", "n3w-secret");
-    let shell = shell.with("THIEF", &THIEF.to_string());
+    let shell = Shell::of(&server).with("LOG", &log).with("LOGS", &format!("{log}*"));
+    let shell =
+        shell.with("SECRET", "secret/app").with("NEW", "n3w-secret").with("THIEF", &THIEF.to_string());
     let mut runbook = Runbook { blocks: blocks().into_iter() };
-    runbook.next(&shell, "log key -keys-only");
+    let names = runbook.next(&shell, "log key -keys-only");
+    let origin = names.lines().find(|line| line.starts_with("file/")).expect("the device");
+    let shell = shell.with("ORIGIN", origin.split_whitespace().nth(1).expect("its origin"));
 
     // What happened.
     shell.does("onrecord auth enable userpass");
@@ -98,6 +102,9 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     let body = json!({"ciphertext": sealed.trim()});
     assert_eq!(steal(&server, &stolen, "POST", "transit/decrypt/app", Some(body)).0, 200);
     assert_eq!(steal(&server, wrapping.trim(), "POST", "sys/wrapping/unwrap", None).0, 200);
+    // What happened before is in a rotated file.
+    std::fs::rename(&log, format!("{log}.1")).expect("a rename");
+    shell.does("onrecord audit reopen");
     // Somebody without rights: the kv command ends at its preflight.
     let stranger = shell.does("onrecord token create -field=token -policy=default -display-name=stranger");
     let refused = shell.refuses(2, &format!("VAULT_TOKEN={} onrecord kv get secret/app", stranger.trim()));
@@ -109,7 +116,7 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&found, &["name", "userpass-ann"]), "{found}");
     assert!(!found.contains(&stolen), "{found}");
     let top = runbook.next(&shell, "log top ");
-    let asked = shell.does(r#"onrecord log token -format=json - "$LOG" < leaked.txt"#);
+    let asked = shell.does("onrecord log token -format=json - $LOGS < leaked.txt");
     let asked: Value = serde_json::from_str(&asked).expect("JSON");
     let hash = asked["tokens"][0]["accessor"].as_str().expect("an accessor").to_owned();
     let token = hash.strip_prefix("hmac-sha256:").expect("a hash")[..12].to_owned();
@@ -157,7 +164,7 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(has_line(&read, &["userpass-ann", "transit/decrypt/app"]), "{read}");
     assert!(has_line(&read, &["sys/wrapping/unwrap"]), "{read}");
     let unwraps =
-        shell.does(r#"onrecord log search -format=csv -fields=token "path=sys/wrapping/unwrap" "$LOG""#);
+        shell.does(r#"onrecord log search -format=csv -fields=token "path=sys/wrapping/unwrap" $LOGS"#);
     let shell = shell.with("WRAPPING", unwraps.lines().nth(1).expect("an accessor"));
     let wrapped = runbook.next(&shell, "wrapping=");
     assert!(has_line(&wrapped, &["root", "secret/data/payroll"]), "{wrapped}");
@@ -191,8 +198,7 @@ fn the_runbook_finds_what_a_thief_did_with_a_stolen_token_and_ends_it() {
     assert!(whole.contains("Complete: every entry is present"), "{whole}");
     assert!(whole.contains("Its checkpoint is signed by a given key."), "{whole}");
     let lives: Value =
-        serde_json::from_str(&shell.does(r#"onrecord log token -format=json "$TOKEN" "$LOG""#))
-            .expect("JSON");
+        serde_json::from_str(&shell.does(r#"onrecord log token -format=json "$TOKEN" $LOGS"#)).expect("JSON");
     let tokens = lives["tokens"].as_array().expect("tokens").iter();
     let revoked = tokens.map(|token| token["revoked"].as_str().expect("each was revoked"));
     let shell = shell.with("REVOKED", revoked.max().expect("a time"));
