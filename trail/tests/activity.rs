@@ -148,6 +148,14 @@ fn what_the_log_lacks_stands_before_everything_else() {
 }
 
 #[test]
+fn plots_count_one_request_in_the_singular() {
+    let page = page(&report(&request(1, "anna", "secret/a", &json!({}))), &Zone::UTC);
+    for text in [": 1 request</title>", "\">1 request in steps of "] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+#[test]
 fn no_text_of_a_log_becomes_markup_or_a_control_character() {
     let hostile = "</code></script><script>alert(1)</script><img src=x onerror=\"a'b\">&lt;\u{202e}\u{2066}\u{1b}[31m\u{9b}\u{7f}\t\n\u{200b}\u{feff}\u{ffff}";
     let more = json!({"error": hostile, "request": {"operation": "update", "remote_address": hostile, "mount_point": hostile, "id": hostile}});

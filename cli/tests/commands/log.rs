@@ -184,7 +184,7 @@ fn a_forgery_is_named_with_its_line_and_ends_with_1() {
         format!(
             "{at}, line 42 (2026-01-01T00:00:00Z): ALTERED: it is not the line that was written, leaf 41\n"
         ),
-        format!("{at}, line 200 (2026-01-01T00:00:00Z): DROPPED: after it 1 lines are missing, leaf 200\n"),
+        format!("{at}, line 200 (2026-01-01T00:00:00Z): DROPPED: after it 1 line is missing, leaf 200\n"),
         "Of 1 kept checkpoints the tree agrees with 1; the largest is of 100 leaves.\n".to_owned(),
         "NOT INTACT: see the findings above.\n".to_owned(),
     ] {
@@ -218,6 +218,11 @@ fn what_cannot_be_judged_ends_with_2_and_the_reason() {
         (&["@empty"], "empty is a directory: give the files of the log"),
         (&["-key=@server.keys", "@missing.log", "@audit.log"], "missing.log cannot be read"),
         (&["-key=@server.keys", "@missing.log"], "missing.log cannot be read"),
+        // The tree has no part in it.
+        (
+            &["-key=@server.keys", "@audit.log", "@missing.log"],
+            "missing.log cannot be read: No such file or directory (os error 2)\n",
+        ),
         (&["-key=nonsense", "@audit.log"], "-key=nonsense: not a verifier key"),
         (&["-key=@server.keys", "-witness=@server.keys", "@audit.log"], "the key of a log, not of a witness"),
         (
@@ -276,6 +281,9 @@ fn a_log_that_was_emptied_exchanged_or_robbed_of_its_tree_ends_with_1() {
         assert!(outcome.code == 1 && said.contains(expected), "{words:?}: {outcome:?}");
         assert!(!said.contains("Intact:") && said.contains("NOT INTACT"), "{words:?}: {outcome:?}");
     }
+    let outcome =
+        log.run(&["log", "report", "-key=@server.keys", "-format=json", "@audit.log", "@missing.log"]);
+    assert!(outcome.code == 2 && outcome.stderr.ends_with(" (os error 2)\n"), "{outcome:?}");
     let outcome = log.run(&["log", "report", "-key=@two.keys", "-format=json", "@audit.log"]);
     assert!(
         outcome.code == 2 && outcome.stderr.contains(": add -origin=example.com/file or "),

@@ -198,15 +198,23 @@ fn over_time(html: &mut Html, report: &ActivityReport, clock: &Clock<'_>) {
         gaps: &report.gaps,
         clock,
     };
-    plot("requests", "Requests", "requests", "requests", numbers(|point| point.requests)).draw(html);
+    plot("requests", "Requests", ("request", "requests"), "requests", numbers(|point| point.requests))
+        .draw(html);
     if report.totals.denied > 0 {
-        plot("denied", "Denied", "denied requests", "denied", numbers(|point| point.denied)).draw(html);
+        plot(
+            "denied",
+            "Denied",
+            ("denied request", "denied requests"),
+            "denied",
+            numbers(|point| point.denied),
+        )
+        .draw(html);
     }
     if report.totals.errors > report.totals.denied {
         plot(
             "errors",
             "Other errors",
-            "other errors",
+            ("other error", "other errors"),
             "errors",
             numbers(|point| point.errors.saturating_sub(point.denied)),
         )

@@ -7,7 +7,7 @@ use std::path::Path;
 use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, page};
 use onrecord_trail::query::{Filter, TimeContext, Warning};
 use onrecord_trail::verify::{
-    FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyError, VerifyOptions, verify,
+    FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyOptions, verify as compare,
 };
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
@@ -16,9 +16,8 @@ use super::answer::count;
 use super::new_file::{FORCE, NewFile};
 use super::question::{FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
-use super::verify::several_origins;
 use super::verify_hint::{not_verified, verify_command, with_command};
-use super::{NO_FILE, inputs, unreadable, verify_findings, with_progress};
+use super::{NO_FILE, inputs, unreadable, verify, verify_findings, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
@@ -203,14 +202,8 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
         return Err(unreadable("With -key the logs are read twice: give files, not standard input"));
     }
     let inputs = inputs(session, files)?;
-    let found = with_progress(session, |progress| verify(inputs, &tree, options, progress));
-    let found = found.map_err(|error| {
-        let text = format!("{error} ({})", tree.place());
-        match &error {
-            VerifyError::Origins { origins, .. } => several_origins(&text, origins),
-            _ => unreadable(printable(&text)),
-        }
-    })?;
+    let found = with_progress(session, |progress| compare(inputs, &tree, options, progress));
+    let found = found.map_err(|error| verify::not_verified(&error, &tree))?;
     if let Some(failure) = tree.failure() {
         return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
     }

@@ -207,18 +207,24 @@ fn without_entries(session: &mut Session<'_>, files: &[String]) -> Result<Option
 
 /// Why nothing was verified. A tree without its checkpoint is a finding where the log should have one.
 fn failure(error: &VerifyError, tree: &Tree, has_keys: bool) -> Failure {
-    let place = tree.place();
-    if let VerifyError::Origins { origins, .. } = error {
-        return several_origins(&format!("{error} ({place})"), origins);
-    }
     if has_keys && error.is_finding() {
-        return Failure::Message(LOST, printable(&format!("NOT INTACT: {error} ({place})")));
+        return Failure::Message(LOST, printable(&format!("NOT INTACT: {error} ({})", tree.place())));
     }
-    unreadable(printable(&format!("{error} ({place})")))
+    not_verified(error, tree)
+}
+
+/// Why nothing was verified.
+pub(super) fn not_verified(error: &VerifyError, tree: &Tree) -> Failure {
+    let place = tree.place();
+    match error {
+        VerifyError::Origins { origins, .. } => several_origins(&format!("{error} ({place})"), origins),
+        VerifyError::Input { .. } => unreadable(printable(&error.to_string())),
+        _ => unreadable(printable(&format!("{error} ({place})"))),
+    }
 }
 
 /// The keys are of several logs: what to add to the command.
-pub(super) fn several_origins(error: &str, origins: &[String]) -> Failure {
+fn several_origins(error: &str, origins: &[String]) -> Failure {
     let flags: Vec<String> = origins.iter().map(|origin| word(&format!("-origin={origin}"))).collect();
     unreadable(printable(&format!("{error}. Say which one is meant: add {}", flags.join(" or "))))
 }

@@ -77,12 +77,14 @@ fn vouched_later(found: &Verification) -> Vec<String> {
         let VouchedLater { source, line, lines, time, .. } = one;
         let numbers =
             if *lines == 1 { format!("line {line}") } else { format!("lines {line}-{}", line + lines - 1) };
-        format!("VOUCHED FOR LATER: {lines} lines ({source}, {numbers}), by the start at {time}")
+        let lines = count(*lines, "line", "lines");
+        format!("VOUCHED FOR LATER: {lines} ({source}, {numbers}), by the start at {time}")
     };
     let mut texts: Vec<String> = found.vouched_later.first.iter().map(of).collect();
     let shown: u64 = found.vouched_later.first.iter().map(|one| one.lines).sum();
     if found.vouched_later.count > shown {
-        texts.push(format!("{} more lines: VOUCHED FOR LATER", found.vouched_later.count - shown));
+        let left = count(found.vouched_later.count - shown, "more line", "more lines");
+        texts.push(format!("{left}: VOUCHED FOR LATER"));
     }
     texts
 }
@@ -138,7 +140,7 @@ fn findings(found: &Verification) -> Vec<String> {
         let shown: u64 = sample.first.iter().map(|one| one.lines.max(one.leaves).max(1)).sum();
         let left = sample.count.saturating_sub(shown);
         if left > 0 {
-            texts.push(format!("{left} more lines: {}", name(*kind)));
+            texts.push(format!("{}: {}", count(left, "more line", "more lines"), name(*kind)));
         }
     }
     texts
@@ -196,6 +198,7 @@ fn finding(one: &Finding) -> String {
         (Some(leaf), 0 | 1) => format!("leaf {leaf}"),
         (Some(leaf), more) => format!("leaves {leaf}-{}", leaf + more - 1),
     };
+    let missing = count(*leaves, "line is missing", "lines are missing");
     let what = match kind {
         FindingKind::Altered => format!("it is not the line that was written, {leaf}"),
         FindingKind::CutLine if leaf.is_empty() => "its end is missing".to_owned(),
@@ -203,22 +206,23 @@ fn finding(one: &Finding) -> String {
         FindingKind::Dropped if *line == 0 => {
             return format!("{source}: {}: its first lines, {leaf}", name(*kind));
         }
-        FindingKind::Dropped => format!("after it {leaves} lines are missing, {leaf}"),
+        FindingKind::Dropped => format!("after it {missing}, {leaf}"),
         FindingKind::Inserted => "the device did not write it there".to_owned(),
         FindingKind::Doubled => format!("it is there a further time, {leaf}"),
         FindingKind::Reordered => format!("it belongs at another place, {leaf}"),
         FindingKind::HeadCut => {
             return format!(
-                "{source}: {}: {leaves} lines before its first, {leaf}, or a file that was not given",
-                name(*kind)
+                "{source}: {}: {} before its first, {leaf}, or a file that was not given",
+                name(*kind),
+                count(*leaves, "line", "lines")
             );
         }
         FindingKind::MissingBetween => format!(
-            "after it, before {}, {leaves} lines are missing, {leaf}, or a file that was not given",
+            "after it, before {}, {missing}, {leaf}, or a file that was not given",
             one.next.as_deref().unwrap_or_default()
         ),
         FindingKind::TailCut => {
-            format!("after it {leaves} lines are missing, {leaf}, or a file that was not given")
+            format!("after it {missing}, {leaf}, or a file that was not given")
         }
         FindingKind::AllMissing => {
             return format!(

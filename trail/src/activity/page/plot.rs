@@ -7,7 +7,7 @@ use onrecord_value::Time;
 use super::html::Html;
 use super::times::Clock;
 use crate::activity::model::{DeclaredGap, Series};
-use crate::activity::warnings::grouped;
+use crate::activity::warnings::{count, grouped};
 
 /// One plot.
 pub(super) struct Plot<'p> {
@@ -15,8 +15,8 @@ pub(super) struct Plot<'p> {
     pub(super) id: &'static str,
     /// Its title.
     pub(super) title: &'static str,
-    /// What one column counts, in the plural.
-    pub(super) what: &'static str,
+    /// What one column counts: of one, and of more.
+    pub(super) what: (&'static str, &'static str),
     /// The class of its columns.
     pub(super) class: &'static str,
     /// The columns.
@@ -58,7 +58,7 @@ impl Plot<'_> {
             }
             rectangle(html, "hover", (left, width), (0.0, 100.0));
             html.raw("><title>").text(&self.clock.step(point.at.0, self.series.step_seconds));
-            html.raw(": ").text(&grouped(*value)).raw(" ").raw(self.what).raw("</title></rect>");
+            html.raw(": ").text(&self.counted(*value)).raw("</title></rect>");
         }
         html.raw("</svg><div class=\"scale\" aria-hidden=\"true\"><span>")
             .text(&grouped(top))
@@ -80,8 +80,13 @@ impl Plot<'_> {
             let at = self.clock.step(point.at.0, self.series.step_seconds);
             format!(" The most within {step}, {}, from {at}.", grouped(*value))
         });
-        let (total, what) = (grouped(total), self.what);
-        format!("{total} {what} in steps of {step}.{}", highest.unwrap_or_default())
+        let total = self.counted(total);
+        format!("{total} in steps of {step}.{}", highest.unwrap_or_default())
+    }
+
+    fn counted(&self, number: u64) -> String {
+        let (one, more) = self.what;
+        count(number, one, more)
     }
 
     /// From the beginning of the series to the end of it, in percent; `None` if it is outside.
