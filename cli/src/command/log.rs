@@ -31,6 +31,7 @@ mod tree;
 pub(crate) mod verify;
 mod verify_findings;
 mod verify_hint;
+mod verify_verdict;
 mod web_tree;
 pub(crate) mod who;
 

@@ -115,7 +115,7 @@ fn a_report_says_what_came_of_the_verification() {
     log.write(&lines);
     let outcome = log.run(&words);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let said = "NOT INTACT: DROPPED (1 line). The logs, or their tree, are not as their device wrote them. Do not rely on this report.";
+    let said = "NOT INTACT: DROPPED (1 line). The logs, or their tree, are not as their device wrote them. Do not rely on them.";
     assert!(page().contains(&format!("<li>{said}")), "{}", page());
     assert!(
         outcome.stderr.contains(&format!("! {said} To verify: onrecord log verify -key=server.keys /")),
@@ -168,6 +168,10 @@ fn a_report_without_a_file_of_the_log_says_that_and_not_that_the_log_was_changed
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let said = "! NOT INTACT: HEAD MISSING (100 lines). They were cut, or their file was not given: give all files of the log. To";
     assert!(outcome.stderr.contains(said), "{outcome:?}");
+    log.write(&[&["older".to_owned()], log.lines.as_slice()].concat());
+    let outcome = log.run(&["log", "report", "-key=@server.keys", "-format=json", "@audit.log"]);
+    let said = "! NOT INTACT: NOT COVERED (1 line). Nothing vouches for these lines; all others are as their device wrote them. To";
+    assert!(outcome.code == 1 && outcome.stderr.contains(said), "{outcome:?}");
 }
 
 #[test]

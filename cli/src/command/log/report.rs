@@ -17,7 +17,7 @@ use super::new_file::{FORCE, NewFile};
 use super::question::{FILTER, Question, SINCE, TZ, UNTIL, ask, question};
 use super::tree::{self, KEY, ORIGIN, TLOG};
 use super::verify_hint::{not_verified, verify_command, with_command};
-use super::{NO_FILE, inputs, unreadable, verify, verify_findings, with_progress};
+use super::{NO_FILE, inputs, unreadable, verify, verify_verdict, with_progress};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
@@ -219,20 +219,16 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
 
 fn judged(found: &Verified) -> (&'static str, String) {
     match found.verdict() {
-        Verdict::Intact if verify_findings::uncovered_tail(found) > 0 => {
-            let (_, sentence) = verify_findings::verdict(found);
+        Verdict::Intact if verify_verdict::uncovered_tail(found) > 0 => {
+            let (_, sentence) = verify_verdict::verdict(found);
             let rest = "A server that runs makes one within a second or two: verify again then. If the same lines are still not \
                         covered, they were inserted, or the tree was cut.";
             (NOT_COVERED_YET, format!("{sentence} {rest}"))
         }
-        Verdict::Intact => (INTACT, verify_findings::verdict(found).1),
+        Verdict::Intact => (INTACT, verify_verdict::verdict(found).1),
         Verdict::Differs => {
-            let kinds = verify_findings::kinds(found).join(", ");
-            let what = if verify_findings::lacks_only_files(found) {
-                "They were cut, or their file was not given: give all files of the log."
-            } else {
-                "The logs, or their tree, are not as their device wrote them. Do not rely on this report."
-            };
+            let kinds = verify_verdict::kinds(found).join(", ");
+            let what = verify_verdict::meaning(found);
             (DIFFERS, format!("NOT INTACT: {kinds}. {what}"))
         }
         Verdict::NotJudged => (NOT_VERIFIED, format!("Not verified: {}", found.not_judged().join(" "))),

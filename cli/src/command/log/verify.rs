@@ -14,7 +14,10 @@ use onrecord_value::printable::printable;
 
 use super::shell::word;
 use super::tree::{KEY, ORIGIN, TLOG, Tree, WITNESS};
-use super::{LOST, NO_FILE, examples, findings, inputs, tree, unreadable, verify_findings, with_progress};
+use super::{
+    LOST, NO_FILE, examples, findings, inputs, tree, unreadable, verify_findings, verify_verdict,
+    with_progress,
+};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::flag::{CA_CERT, CA_PATH, CLIENT_CERT, CLIENT_KEY, TLS_SERVER_NAME, TLS_SKIP_VERIFY};
 
@@ -151,7 +154,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if let Some(failure) = tree.failure() {
         return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
     }
-    let (verdict, sentence) = verify_findings::verdict(&found);
+    let (verdict, sentence) = verify_verdict::verdict(&found);
     let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
     session.show(&text, found.to_value())?;
     match found.verdict() {

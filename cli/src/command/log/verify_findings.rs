@@ -3,14 +3,13 @@
 
 use onrecord_trail::query::count;
 use onrecord_trail::verify::{
-    Finding, FindingKind, KeptCheckpoint, RootState, Signature, Verdict, Verification, VerifiedSource,
-    VouchedLater, WitnessReport,
+    Finding, FindingKind, KeptCheckpoint, RootState, Signature, Verification, VerifiedSource, VouchedLater,
+    WitnessReport,
 };
 use onrecord_value::Time;
 use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
-use crate::session;
 
 /// Without the verdict.
 pub(super) fn text(found: &Verification) -> String {
@@ -163,7 +162,7 @@ fn kept(kept: &KeptCheckpoint) -> String {
     format!("{source}{at}: {what}{signed}")
 }
 
-fn name(kind: FindingKind) -> &'static str {
+pub(super) fn name(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::Altered => "ALTERED",
         FindingKind::CutLine => "CUT",
@@ -247,82 +246,4 @@ fn finding(one: &Finding) -> String {
         _ => "there are so many differences that the rest of the file was not compared".to_owned(),
     };
     format!("{number}: {}: {what}", name(*kind))
-}
-
-/// The kinds of what differs and was not accepted, each with how often.
-pub(super) fn kinds(found: &Verification) -> Vec<String> {
-    let tree = &found.tree;
-    let damage = tree.contradictions.count.max(u64::from(!tree.root_holds));
-    let signature = match &tree.signature {
-        Signature::Wrong { .. } => Some("WRONG SIGNATURE"),
-        Signature::Retired { .. } => Some("RETIRED KEY"),
-        _ => None,
-    };
-    let of_tree = [
-        (damage > 0).then(|| format!("TREE DAMAGED ({})", count(damage, "place", "places"))),
-        signature.map(str::to_owned),
-        tree.other_than.as_ref().map(|_| "OTHER LOG".to_owned()),
-    ];
-    let lines = found.findings.iter().filter(|(kind, found_of)| counts(found, **kind, found_of.count));
-    let lines =
-        lines.map(|(kind, sample)| format!("{} ({})", name(*kind), count(sample.count, "line", "lines")));
-    of_tree.into_iter().flatten().chain(lines).collect()
-}
-
-fn counts(found: &Verification, kind: FindingKind, count: u64) -> bool {
-    count > 0 && !found.allowed.contains(&kind)
-}
-
-/// Whether all that differs is that lines are missing at the ends of files: it may be that a file was not given.
-pub(super) fn lacks_only_files(found: &Verification) -> bool {
-    let is_missing = |kind: FindingKind| {
-        matches!(kind, FindingKind::HeadCut | FindingKind::MissingBetween | FindingKind::TailCut)
-    };
-    let mut of_lines = found.findings.iter().filter(|(kind, one)| counts(found, **kind, one.count));
-    let of_lines_alone = kinds(found).len() == of_lines.clone().count();
-    of_lines_alone && of_lines.all(|(kind, _)| is_missing(*kind))
-}
-
-/// How many lines after the last leaf were accepted.
-pub(super) fn uncovered_tail(found: &Verification) -> u64 {
-    found.findings.get(&FindingKind::UncoveredTail).map_or(0, |tail| tail.count)
-}
-
-/// What follows, as a sentence.
-pub(super) fn verdict(found: &Verification) -> (session::Verdict, String) {
-    let sentence = match found.verdict() {
-        Verdict::Intact => intact(found),
-        Verdict::Differs => "NOT INTACT: see the findings above.".to_owned(),
-        Verdict::NotJudged => "Not judged: see the reason on standard error.".to_owned(),
-    };
-    let is_intact = found.verdict() == Verdict::Intact;
-    (if is_intact { session::Verdict::Good } else { session::Verdict::Bad }, sentence)
-}
-
-fn intact(found: &Verification) -> String {
-    let Verification { first_leaf, tree, .. } = found;
-    let from = if *first_leaf > 0 { format!(" from leaf {first_leaf} on") } else { String::new() };
-    let leaves = tree.size.saturating_sub(*first_leaf);
-    match uncovered_tail(found) {
-        0 => format!(
-            "Intact{from}: each of {leaves} leaves has its line and each line its leaf, and the signature holds."
-        ),
-        tail => format!(
-            "Intact{from} up to {}: each of {leaves} leaves has its line, and the signature holds. No checkpoint covers the {} after \
-             it yet.",
-            covered_up_to(found),
-            if tail == 1 { "line".to_owned() } else { format!("{tail} lines") }
-        ),
-    }
-}
-
-/// The last line that the tree covers; where it is not among the examples, the last leaf.
-fn covered_up_to(found: &Verification) -> String {
-    let last = found.sources.iter().max_by_key(|source| source.last_leaf).map(|source| &source.name);
-    let tail = found.findings.get(&FindingKind::UncoveredTail);
-    let after = tail.and_then(|tail| tail.first.iter().find(|one| Some(&one.source) == last));
-    after.map_or_else(
-        || format!("leaf {}", found.tree.size.saturating_sub(1)),
-        |after| format!("line {} of {}", after.line.saturating_sub(1), printable(&after.source)),
-    )
 }
