@@ -7,6 +7,8 @@ use onrecord_trail::Progress;
 use onrecord_value::printable::printable;
 
 pub(crate) struct ProgressBar {
+    /// What comes before the source.
+    step: &'static str,
     source: String,
     began: Instant,
     /// Whether there was a text to show.
@@ -15,7 +17,12 @@ pub(crate) struct ProgressBar {
 
 impl ProgressBar {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { source: String::new(), began: now, shown: false }
+        Self { step: "", source: String::new(), began: now, shown: false }
+    }
+
+    /// Says before the source what is done with it.
+    pub(crate) fn of_step(self, step: &'static str) -> Self {
+        Self { step, ..self }
     }
 
     /// The text to show; none in the first half second of a file.
@@ -30,7 +37,7 @@ impl ProgressBar {
         }
         self.shown = true;
         let a_second = u64::try_from(u128::from(progress.read) * 1000 / time.as_millis().max(1)).unwrap_or(0);
-        let done = format!("{}: {}", printable(progress.source), bytes(progress.read));
+        let done = format!("{}{}: {}", self.step, printable(progress.source), bytes(progress.read));
         let speed = format!("{}/s", bytes(a_second));
         Some(match progress.total {
             None => format!("{done}, {speed}"),
@@ -53,6 +60,16 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_further_pass_is_said_before_the_source() {
+        let began = Instant::now();
+        let mut bar = ProgressBar::new(began).of_step("names of tokens, ");
+        let progress = Progress { source: "a.log", read: 3_000_000_000, total: None };
+        assert_eq!(bar.text(&progress, began), None);
+        let text = bar.text(&progress, began + Duration::from_secs(3));
+        assert_eq!(text.as_deref(), Some("names of tokens, a.log: 3.0 GB, 1.0 GB/s"));
+    }
 
     #[test]
     fn progress_shows_bytes_speed_and_remaining_time() {

@@ -12,6 +12,7 @@ mod commands {
     mod answers_jq;
     mod answers_live;
     mod answers_made;
+    mod answers_tokens;
     mod audit;
     mod audit_status;
     mod auth;

@@ -26,6 +26,7 @@ mod tail;
 mod tally;
 mod time_stamp_request;
 pub(crate) mod token;
+mod token_names;
 pub(crate) mod top;
 mod tree;
 pub(crate) mod verify;

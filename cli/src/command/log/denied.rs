@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use onrecord_trail::query::{Field, Filter};
 
 use super::answer::{Answer, count};
-use super::groups::{Names, reason, times_cells, who, who_cells};
+use super::groups::{reason, times_cells, who, who_cells};
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
 use super::tally::Tally;
+use super::token_names::TokenNames;
 use super::{LIMIT, limit};
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
@@ -17,7 +18,8 @@ pub(crate) const COMMAND: Command =
     Command::new("log denied", "[FILE...]", "Show what was refused in audit logs, and to whom", run)
         .about(
             "Shows the requests that policies refused and those with a token that is not valid: by whom, from where, to what, how \
-             often, when and why. A name in brackets is that of a token that was valid before.\n\nFILE is an audit log of this \
+             often, when and why. \"NAME (token not valid)\" is a token that was not valid any more: the name is what other requests with \
+             it have, or the one that issued it, at any time and whatever the filter takes. The files are read once more for that.\n\nFILE is an audit log of this \
              server, of Vault or of OpenBao, plain or compressed. Without a FILE the server is asked for its file devices.",
         )
         .examples(&[
@@ -32,7 +34,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let mut question = question(session, invocation, |_| Ok(Filter::all()), files)?;
     let denied = super::question::filter("denied", &question.context)?;
     question.query.filter = question.query.filter.and(denied);
-    let (mut tally, mut names) = (Tally::new(), Names::default());
+    let (mut tally, mut names) = (Tally::new(), TokenNames::default());
     let (summary, ended) = ask(session, &question, &mut |_, row| {
         names.learn(row);
         let [name, accessor, token] = who(row);
@@ -41,6 +43,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         tally.add(vec![name, accessor, token, address, operation, path, reason(row)], row);
         ControlFlow::Continue(())
     })?;
+    let (unknown, ended) = names.find(session, &question, &tally, ended)?;
     let mut sheet = Sheet::new([
         ("who", "Who"),
         ("token", "Token"),
@@ -54,6 +57,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     ]);
     let counted = format!("{} refused", count(summary.rows, "request was", "requests were"));
     let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(unknown);
     answer.warnings.extend(tally.warning("refusals"));
     let limit = limit(invocation)?.unwrap_or(100);
     let most = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);

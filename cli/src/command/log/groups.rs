@@ -2,40 +2,12 @@
 //! done, why it was refused.
 //! Never in it: which rows are grouped by what.
 
-use std::collections::HashMap;
-
 use onrecord_trail::query::{Field, Row, Zone};
 
 use super::row_cells::{Shown, short};
 use super::tally::{Group, Tally, ranges};
+use super::token_names::{Owner, TokenNames};
 use crate::printer::sheet::{Cell, Sheet};
-
-/// At most this many tokens are remembered by name.
-const NAMES_MAX: usize = 100_000;
-
-/// The names of those who used tokens, by the hash of the token: a token that is not valid any more has a row without a name.
-#[derive(Debug, Default)]
-pub(super) struct Names(HashMap<String, (String, String)>);
-
-impl Names {
-    /// Remembers whose token it is that a row has.
-    pub(super) fn learn(&mut self, row: &Row) {
-        let token = text_at(row, &["request", "client_token"]);
-        let (Some(token), Some(who), Some(accessor)) = (token, row.text(Field::Who), row.text(Field::Token))
-        else {
-            return;
-        };
-        // The name on a login is that of the token that it issued.
-        if row.text(Field::Issued).is_none() && self.0.len() < NAMES_MAX {
-            self.0.insert(token, (who.into_owned(), accessor.into_owned()));
-        }
-    }
-
-    /// The name and the accessor of the token of a group, whose row had no name.
-    pub(super) fn of(&self, token: &str) -> Option<&(String, String)> {
-        self.0.get(token)
-    }
-}
 
 /// A text at a path of keys of the entry.
 pub(super) fn text_at(row: &Row, keys: &[&str]) -> Option<String> {
@@ -54,21 +26,29 @@ pub(super) fn who(row: &Row) -> [String; 3] {
     [name, accessor, token]
 }
 
+/// The token of a group that has no name.
+pub(super) fn nameless(key: &[String]) -> Option<&str> {
+    match key {
+        [name, _, token, ..] if name.is_empty() && !token.is_empty() => Some(token),
+        _ => None,
+    }
+}
+
 /// The cells of who it was: the name, and the accessor.
-pub(super) fn who_cells(key: &[String], names: &Names) -> [Cell; 2] {
+pub(super) fn who_cells(key: &[String], names: &TokenNames) -> [Cell; 2] {
     let at = |at: usize| key.get(at).map(String::as_str).unwrap_or_default();
-    let (name, accessor, token) = (at(0), at(1), at(2));
+    let (name, accessor) = (at(0), at(1));
     let known = |text: &str| if text.is_empty() { Cell::empty() } else { Cell::new(&short(text), text) };
-    if !name.is_empty() || token.is_empty() {
+    let Some(token) = nameless(key) else {
         let cell = if name.is_empty() {
             Cell::new("(no token)", onrecord_value::Value::Null)
         } else {
             Cell::text(name)
         };
         return [cell, known(accessor)];
-    }
+    };
     match names.of(token) {
-        Some((name, accessor)) => {
+        Some(Owner { name, accessor }) => {
             [Cell::new(&format!("{name} (token not valid)"), name.as_str()), known(accessor)]
         }
         None => [Cell::new("(token not valid)", onrecord_value::Value::Null), known(token)],

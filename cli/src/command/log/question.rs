@@ -68,6 +68,14 @@ impl Question {
         Self { query, context: self.context.clone(), files: self.files.clone() }
     }
 
+    /// Whether the logs can be read once more: standard input and pipes cannot.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        let is_stream = |file: &String| {
+            file == "-" || std::fs::metadata(file).is_ok_and(|known| !known.is_file() && !known.is_dir())
+        };
+        !self.files.iter().any(is_stream)
+    }
+
     /// Whether a time or a filter leaves out requests.
     pub(super) fn is_narrow(&self) -> bool {
         self.query.since.is_some() || self.query.until.is_some() || !self.query.filter.is_all()
@@ -168,10 +176,29 @@ pub(super) fn ask_for(
     question: &Question,
     rows: &mut dyn Rows,
 ) -> Result<(Summary, Ended), Failure> {
+    ask_in_step(session, question, "", rows)
+}
+
+/// Runs the query for a further step, which its progress names.
+pub(super) fn ask_again(
+    session: &mut Session<'_>,
+    question: &Question,
+    step: &'static str,
+    each: &mut dyn FnMut(&Row) -> ControlFlow<()>,
+) -> Result<(Summary, Ended), Failure> {
+    ask_in_step(session, question, step, &mut EachRow(&mut |_, row| each(row)))
+}
+
+fn ask_in_step(
+    session: &mut Session<'_>,
+    question: &Question,
+    step: &'static str,
+    rows: &mut dyn Rows,
+) -> Result<(Summary, Ended), Failure> {
     interrupt::watch();
     let inputs = inputs(session, &question.files)?;
     let Process { stdout, stderr, stderr_is_terminal, .. } = &mut *session.process;
-    let bar = stderr_is_terminal.then(|| ProgressBar::new(Instant::now()));
+    let bar = stderr_is_terminal.then(|| ProgressBar::new(Instant::now()).of_step(step));
     let mut sink = Watched { rows, stdout, stderr, bar, interrupted: false };
     let summary = run(inputs, &question.query, &mut sink);
     let interrupted = sink.interrupted;

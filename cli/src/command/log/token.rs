@@ -55,10 +55,12 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((named, files)) = invocation.arguments.split_first() else {
         return Err(unreadable("Not enough arguments (expected TOKEN, got 0)"));
     };
-    if files.iter().any(|file| file == "-") {
-        return Err(unreadable("The logs are read several times, and standard input can be read only once"));
-    }
     let question = question(session, invocation, |_| Ok(Filter::all()), files)?;
+    if !question.can_be_read_again() {
+        return Err(unreadable(
+            "The logs are read several times, and standard input or a pipe can be read only once: give files",
+        ));
+    }
     let seeds = names::seeds(session, invocation, named, &question)?;
     let mut family = Family::new(seeds.hashes);
     // Who issued the token and when it was revoked may be outside of the time and the filter that are asked for.

@@ -8,12 +8,13 @@ use onrecord_trail::query::{Field, Filter, PREFLIGHT, Row, TimeContext};
 use onrecord_value::printable::printable;
 
 use super::answer::{Answer, count};
-use super::groups::{Names, action, text_at, times_cells, versions_cell, who, who_cells};
+use super::groups::{action, text_at, times_cells, versions_cell, who, who_cells};
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
 use super::revoke::{self, COMMANDS_MAX, ToRevoke, to_revoke};
 use super::row_cells::short;
 use super::shell::{on_files, word};
 use super::tally::{Group, Tally, ranges};
+use super::token_names::TokenNames;
 use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
@@ -68,7 +69,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let path = path.trim_start_matches('/').trim_start_matches("v1/");
     let asked = Asked::new(path)?;
     let question = question(session, invocation, |context| asked.filter(context), files)?;
-    let (mut tally, mut names) = (Tally::new(), Names::default());
+    let (mut tally, mut names) = (Tally::new(), TokenNames::default());
     let mut read: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
     let (mut rows, mut unwrap, mut has_preflights) = (0, Vec::new(), false);
     let (summary, ended) = ask(session, &question, &mut |_, row| {
@@ -87,8 +88,10 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         tally.add(vec![name, accessor, token, address, action.to_owned(), path], row);
         ControlFlow::Continue(())
     })?;
+    let (unknown, ended) = names.find(session, &question, &tally, ended)?;
     let counted = format!("{} of {}", count(rows, "request", "requests"), printable(path));
     let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(unknown);
     answer.warnings.extend(tally.warning("groups"));
     let mut groups = tally.most_first();
     let order = |key: &[String]| ACTIONS.iter().position(|one| key.get(4).is_some_and(|key| key == one));
@@ -211,7 +214,7 @@ struct Named {
 fn cells(
     key: &[String],
     group: &Group,
-    names: &Names,
+    names: &TokenNames,
     question: &Question,
     tokens: &mut Vec<Named>,
 ) -> Vec<Cell> {
