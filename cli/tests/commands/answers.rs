@@ -200,10 +200,15 @@ fn more_rows_than_the_limit_are_said_and_not_shown() {
 
 #[test]
 fn what_is_wrong_on_the_command_line_is_said_with_what_is_accepted() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["search", "pth=x", AUDIT], "unknown field \"pth\" (did you mean \"path\"?)\n\n  pth=x\n  ^"),
         (&["search", "path=x and", AUDIT], "filter, character 11: "),
         (&["search", AUDIT], "The first argument is the filter, and this is a file."),
+        (
+            &["who", AUDIT, AUDIT],
+            "The first argument is the path of a secret, and this is a file. If the path is meant: v1/",
+        ),
+        (&["top", AUDIT, AUDIT], "The first argument is the field, and this is a file."),
         (
             &["search", "-fields=tme", "", AUDIT],
             "Unknown field \"tme\" (did you mean \"time\"?). Known fields: time, id, ",

@@ -161,3 +161,29 @@ fn the_help_shows_a_token_that_is_not_valid_as_the_table_does() {
     assert!(text.contains("\"NAME (token not valid)\""), "{}", help.stdout);
     assert!(!text.contains("in brackets"), "{}", help.stdout);
 }
+
+#[test]
+fn a_printed_command_asks_the_same_files_or_does_not_run() {
+    let logs = Logs::new();
+    let names: Vec<String> = (0..60).map(|number| format!("audit.log.{number}")).collect();
+    let files: Vec<String> = names.iter().map(|name| logs.write(name, &[READ])).collect();
+    let said = |files: &[String]| {
+        let words =
+            [&["who", "secret/app"], &files.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+        let outcome = log(&words);
+        let json = log(&[&words[..1], &["-format=json"], &words[1..]].concat()).stdout;
+        (outcome.stdout, json)
+    };
+    let finds = "onrecord log token -find-accessor cacacacacaca ";
+    // More than three, which were left out.
+    let few = format!("{finds}{}", files[..5].join(" "));
+    let (table, json) = said(&files[..5]);
+    assert!(table.contains(&format!("{few}\n")), "{table}");
+    assert!(json.contains(&format!("\"find_accessor\": \"{few}\"")), "{json}");
+    let (table, json) = said(&files);
+    assert!(table.contains(&format!("{finds}FILE...\n")), "{table}");
+    assert!(json.contains(&format!("\"find_accessor\": \"{finds}FILE...\"")), "{json}");
+    // As it is, it reads no other files.
+    let ran = log(&["token", "cacacacacaca", "FILE..."]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+}

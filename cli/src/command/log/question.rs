@@ -110,6 +110,11 @@ pub(super) fn filter(text: &str, context: &TimeContext) -> Result<Filter, Failur
     })
 }
 
+/// Said of a first argument that is a file where `what` is expected: it was forgotten.
+pub(super) fn file_as_first(argument: &str, what: &str) -> Option<String> {
+    Path::new(argument).is_file().then(|| format!("The first argument is {what}, and this is a file."))
+}
+
 /// A question of a command line.
 pub(super) fn question(
     session: &mut Session<'_>,

@@ -7,7 +7,9 @@ use onrecord_trail::query::Row;
 use onrecord_value::Value;
 
 use super::answer::{Answer, count};
-use super::question::{Ended, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, filter, question};
+use super::question::{
+    Ended, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, file_as_first, filter, question,
+};
 use super::row_cells::{Shown, cells, columns, sheet};
 use super::{limit, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
@@ -93,12 +95,11 @@ fn filter_or_file(
     text: &str,
     context: &onrecord_trail::query::TimeContext,
 ) -> Result<onrecord_trail::query::Filter, Failure> {
-    filter(text, context).map_err(|failure| match failure {
-        Failure::Message(code, message) if std::path::Path::new(text).exists() => Failure::Message(
-            code,
-            format!("{message}\n\nThe first argument is the filter, and this is a file. A filter that takes all is ''."),
-        ),
-        other => other,
+    filter(text, context).map_err(|failure| match (failure, file_as_first(text, "the filter")) {
+        (Failure::Message(code, message), Some(said)) => {
+            Failure::Message(code, format!("{message}\n\n{said} A filter that takes all is ''."))
+        }
+        (failure, _) => failure,
     })
 }
 

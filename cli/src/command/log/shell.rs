@@ -11,18 +11,23 @@ pub(super) fn word(text: &str) -> String {
     }
 }
 
-/// More files are not repeated in a command: without a file it asks the server for those of its devices.
-const FILES_MAX: usize = 3;
+/// The files of a command are not longer together.
+const FILES_MAX: usize = 600;
+/// Stands for the files that an answer was given of. A command with it does not run: without a file it would read those that the
+/// server has now.
+const SAME_FILES: &str = "FILE...";
 
-/// A command of `log` on the files of a question.
+/// A command of `log` on the files of a question: on no others, and on no fewer.
 pub(super) fn on_files(command: &str, files: &[String]) -> String {
-    let few = files.iter().filter(|_| files.len() <= FILES_MAX).map(|file| word(file));
-    std::iter::once(command.to_owned()).chain(few).collect::<Vec<_>>().join(" ")
+    let words = files.iter().map(|file| word(file)).collect::<Vec<_>>().join(" ");
+    // Standard input is another one when the command runs.
+    let cannot_be_named = words.len() > FILES_MAX || files.iter().any(|file| file == "-");
+    format!("{command} {}", if cannot_be_named { SAME_FILES } else { &words })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::word;
+    use super::*;
 
     #[test]
     fn what_a_shell_would_read_otherwise_is_quoted() {
@@ -30,5 +35,16 @@ mod tests {
         for (text, quoted) in [("a b", "'a b'"), ("$(id)", "'$(id)'"), ("it's", r"'it'\''s'"), ("", "''")] {
             assert_eq!(word(text), quoted);
         }
+    }
+
+    #[test]
+    fn a_command_has_all_files_or_none_and_then_does_not_run() {
+        let files = |count: usize| (0..count).map(|number| format!("audit.log.{number}")).collect::<Vec<_>>();
+        assert_eq!(
+            on_files("ask", &files(5)),
+            "ask audit.log.0 audit.log.1 audit.log.2 audit.log.3 audit.log.4"
+        );
+        assert_eq!(on_files("ask", &files(500)), "ask FILE...");
+        assert_eq!(on_files("ask", &["audit.log".to_owned(), "-".to_owned()]), "ask FILE...");
     }
 }

@@ -7,11 +7,11 @@ use onrecord_trail::query::{Field, FieldKind, Filter};
 
 use super::answer::{Answer, count};
 use super::groups::{by_value, error_line};
-use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
+use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, file_as_first, question};
 use super::row_cells::{field, names, short};
 use super::tally::Tally;
 use super::{LIMIT, limit, unreadable};
-use crate::command::{Command, CommandResult, Invocation, Output, Session};
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 
 const ABOUT: &str = "Counts requests by the values of a field, such as path, who, ip, error, policy or status, and shows those with \
     most. Beyond 32768 different values those with few requests are given up, and the answer says by how much a count may be too \
@@ -32,7 +32,12 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((name, files)) = invocation.arguments.split_first() else {
         return Err(unreadable(format!("Not enough arguments (expected FIELD, got 0). Fields: {}", names())));
     };
-    let field = field(name)?;
+    let field = field(name).map_err(|failure| match (failure, file_as_first(name, "the field")) {
+        (Failure::Message(code, message), Some(said)) => {
+            Failure::Message(code, format!("{message}\n\n{said}"))
+        }
+        (failure, _) => failure,
+    })?;
     if matches!(field.kind(), FieldKind::Time | FieldKind::Duration) || field == Field::Id {
         return Err(unreadable(format!(
             "Nearly each request has its own {name}: give a field that requests have in common, such as path, who or ip"

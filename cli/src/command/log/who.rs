@@ -9,7 +9,7 @@ use onrecord_value::printable::printable;
 
 use super::answer::{Answer, count};
 use super::groups::{action, text_at, times_cells, versions_cell, who, who_cells};
-use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
+use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, file_as_first, question};
 use super::revoke::{self, COMMANDS_MAX, ToRevoke, to_revoke};
 use super::row_cells::short;
 use super::shell::{on_files, word};
@@ -66,6 +66,9 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((path, files)) = invocation.arguments.split_first() else {
         return Err(unreadable("Not enough arguments (expected PATH, got 0)"));
     };
+    if let Some(said) = file_as_first(path, "the path of a secret") {
+        return Err(unreadable(printable(&format!("{path}: {said} If the path is meant: v1/{path}"))));
+    }
     let path = path.trim_start_matches('/').trim_start_matches("v1/");
     let asked = Asked::new(path)?;
     let question = question(session, invocation, |context| asked.filter(context), files)?;
@@ -115,7 +118,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
     answer.sheet("who", "", sheet);
     answer.hints.extend(has_preflights.then(|| ABOUT_PREFLIGHTS.to_owned()));
-    hints(&mut answer, &read, &unwrap, &tokens);
+    hints(&mut answer, &read, &unwrap, &tokens, &question.files);
     answer.show(session)
 }
 
@@ -256,6 +259,7 @@ fn hints(
     read: &BTreeMap<(String, String), BTreeSet<i64>>,
     unwrap: &[String],
     tokens: &[Named],
+    files: &[String],
 ) {
     for ((mount, path), versions) in read.iter().take(COMMANDS_MAX) {
         let newest = versions.last().copied().unwrap_or_default();
@@ -271,10 +275,8 @@ fn hints(
     }
     answer.hints.extend(unwrap.iter().take(COMMANDS_MAX).cloned());
     if unwrap.len() > COMMANDS_MAX {
-        answer.hints.push(
-            "More answers were wrapped: `log search -fields=time,who,wrapping 'wrapping~*'` lists them."
-                .to_owned(),
-        );
+        let command = on_files("onrecord log search -fields=time,who,wrapping 'wrapping~*'", files);
+        answer.hints.push(printable(&format!("More answers were wrapped. To list them: {command}")));
     }
     for Named { name, accessor, to_revoke } in tokens.iter().take(COMMANDS_MAX) {
         answer.hints.push(revoke::hint(to_revoke, &format!("the token {} of {name}", short(accessor))));

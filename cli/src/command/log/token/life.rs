@@ -14,7 +14,7 @@ use crate::command::log::groups::times_cells;
 use crate::command::log::question::Question;
 use crate::command::log::revoke::{self, COMMANDS_MAX, ToRevoke, to_revoke};
 use crate::command::log::row_cells::short;
-use crate::command::log::shell::word;
+use crate::command::log::shell::{on_files, word};
 use crate::command::log::tally::{Group, Tally};
 use crate::printer::sheet::{Cell, Sheet};
 use crate::printer::{Format, human_duration};
@@ -50,7 +50,7 @@ pub(super) fn show(
         answer.sheet("addresses", "", grouped(&family.by_address, &["ip", "by"], zone));
         answer.sheet("paths", "", grouped(&family.by_path, &["op", "path", "by"], zone));
     }
-    hints(answer, family, &to_revoke);
+    hints(answer, family, question, &to_revoke);
 }
 
 fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
@@ -91,25 +91,24 @@ fn facts(family: &Family, token: &Token, zone: &Zone) -> Sheet {
     if token.named > 0 {
         line("looked up", &count(token.named, "time", "times"));
     }
-    let not_revoked = match token
-        .issued
-        .as_ref()
-        .filter(|event| !event.by.is_empty() && !token.orphan && !event.path.contains("/login"))
-    {
-        Some(event) => format!(
-            "not in these logs; it ends with the token that issued it, too: onrecord log token {}",
-            short(&event.by)
-        ),
-        None => "not in these logs".to_owned(),
+    let not_revoked = match issuer(token) {
+        Some(_) => "not in these logs; it ends with the token that issued it, too",
+        None => "not in these logs",
     };
     line(
         "revoked",
         &family.revocation(0).map_or_else(
-            || not_revoked,
+            || not_revoked.to_owned(),
             |(event, how)| format!("{}{how}, {}", said(event, zone), event.path),
         ),
     );
     sheet
+}
+
+/// The token that issued one that ends with it.
+fn issuer(token: &Token) -> Option<&str> {
+    let issued = token.issued.as_ref().filter(|_| !token.orphan)?;
+    Some(issued.by.as_str()).filter(|by| !by.is_empty() && !issued.path.contains("/login"))
 }
 
 /// When, by whom and from where.
@@ -218,7 +217,12 @@ fn token_cells(family: &Family, at: usize, token: &Token, zone: &Zone) -> Vec<Ce
     ]
 }
 
-fn hints(answer: &mut Answer, family: &Family, to_revoke: &dyn Fn(&Token) -> Option<ToRevoke>) {
+fn hints(
+    answer: &mut Answer,
+    family: &Family,
+    question: &Question,
+    to_revoke: &dyn Fn(&Token) -> Option<ToRevoke>,
+) {
     let mut commands = 0;
     for token in family.to_revoke() {
         let Some(command) = to_revoke(token) else { continue };
@@ -229,7 +233,12 @@ fn hints(answer: &mut Answer, family: &Family, to_revoke: &dyn Fn(&Token) -> Opt
     }
     answer.hints.extend(revoke::more(commands));
     let is_revoked = family.revocation(0).is_some();
-    let issued = family.tokens.first().and_then(|token| token.issued.as_ref()).filter(|_| !is_revoked);
+    let token = family.tokens.first().filter(|_| !is_revoked);
+    if let Some(by) = token.and_then(issuer) {
+        let command = on_files(&format!("onrecord log token {}", word(&short(by))), &question.files);
+        answer.hints.push(printable(&format!("To see the token that issued it: {command}")));
+    }
+    let issued = token.and_then(|token| token.issued.as_ref());
     if let Some(path) = issued.map(|event| event.path.as_str()).filter(|path| path.contains("/login")) {
         answer.hints.push(printable(&format!(
             "To revoke every token of this login: onrecord lease revoke -prefix {}",

@@ -7,12 +7,14 @@ use std::ops::ControlFlow;
 use onrecord_client::{Client, Error};
 use onrecord_entry::HASH_PREFIX;
 use onrecord_trail::query::{Field, Filter};
+use onrecord_value::printable::printable;
 
 use super::family::Family;
 use super::needs_server;
 use crate::command::log::answer::count;
 use crate::command::log::groups::text_at;
 use crate::command::log::question::{Question, ask};
+use crate::command::log::shell::on_files;
 use crate::command::log::{raw_devices, row_cells, unreadable};
 use crate::command::{Failure, Invocation, Session, secret_from_stdin};
 
@@ -66,7 +68,7 @@ pub(super) fn seeds(
              characters",
         ));
     }
-    of_clear(session, invocation, clear)
+    of_clear(session, invocation, clear, &question.files)
 }
 
 fn is_request_id(text: &str) -> bool {
@@ -96,7 +98,12 @@ fn of_request(session: &mut Session<'_>, id: &str, question: &Question) -> Resul
 }
 
 /// The hashes of a text under each salt that the server has, and the text itself, which raw logs have.
-fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -> Result<Seeds, Failure> {
+fn of_clear(
+    session: &mut Session<'_>,
+    invocation: &Invocation,
+    clear: String,
+    files: &[String],
+) -> Result<Seeds, Failure> {
     let client = session.client(invocation)?;
     if !invocation.is_set(raw_devices::ALLOW.name)
         && let Some(reason) = raw_devices::reason_not_to_ask(session, &client)?
@@ -114,8 +121,9 @@ fn of_clear(session: &mut Session<'_>, invocation: &Invocation, clear: String) -
         Err(error) => {
             let warning = format!(
                 "Only a server can hash a token or accessor, and it did not: {}. Only logs that have it in the clear were \
-                 searched. With a token that may do it: onrecord audit hash file/ ACCESSOR, and then onrecord log token HASH.",
-                raw_devices::in_one_line(&error)
+                 searched. With a token that may do it: onrecord audit hash file/ ACCESSOR, and then {}",
+                raw_devices::in_one_line(&error),
+                printable(&on_files("onrecord log token HASH", files))
             );
             (Vec::new(), Some(warning))
         }
