@@ -27,6 +27,7 @@ mod tally;
 mod time_stamp_request;
 pub(crate) mod token;
 mod token_names;
+mod token_salts;
 pub(crate) mod top;
 mod tree;
 pub(crate) mod verify;

@@ -187,3 +187,46 @@ fn a_printed_command_asks_the_same_files_or_does_not_run() {
     let ran = log(&["token", "cacacacacaca", "FILE..."]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
 }
+
+#[test]
+fn answers_with_hashes_of_tokens_under_several_salts_say_so() {
+    let logs = Logs::new();
+    let one = logs.write("one.log", &[READ, Use { minute: 1, ..READ }]);
+    let other = logs.write("other.log", &[Use { minute: 2, salt: 'b', ..READ }]);
+    let said = "! The rows are of 2 salts (aaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbb), and a token has another hash under each: one token may be \
+                shown as several. device=ID in a filter takes the rows of one salt.\n";
+    let says = |words: &[&str], files: &[&String]| {
+        let words: Vec<&str> = words.iter().copied().chain(files.iter().map(|file| file.as_str())).collect();
+        let outcome = log(&words);
+        assert_eq!(outcome.code, 0, "{words:?}: {}", outcome.stderr);
+        (outcome.stdout + &outcome.stderr).contains(said)
+    };
+    let questions: [&[&str]; 6] = [
+        &["who", "secret/app"],
+        &["top", "token"],
+        &["search", ""],
+        &["search", "-format=csv", ""],
+        &["search", "-fields=request.client_token", ""],
+        &["stats"],
+    ];
+    for words in questions {
+        assert!(says(words, &[&one, &other]), "{words:?}");
+        assert!(!says(words, &[&one]), "{words:?}");
+    }
+    // Without a hash of a token, or where the filter takes rows of one salt only.
+    for words in [
+        &["top", "path"][..],
+        &["search", "-fields=time,path", ""],
+        &["search", "-count", ""],
+        &["search", "device=bbbbbbbbbbbbbbbb"],
+        &["who", "-filter=device=bbbbbbbbbbbbbbbb", "secret/app"],
+    ] {
+        assert!(!says(words, &[&one, &other]), "{words:?}");
+    }
+    let one = logs.write("one.log", &[REFUSED]);
+    let other = logs.write("other.log", &[Use { minute: 31, salt: 'b', ..REFUSED }]);
+    assert!(says(&["denied"], &[&one, &other]));
+    // Both devices have the request: there is one row.
+    let other = logs.write("other.log", &[Use { salt: 'b', ..REFUSED }]);
+    assert!(!says(&["denied"], &[&one, &other]));
+}

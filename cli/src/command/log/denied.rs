@@ -10,6 +10,7 @@ use super::groups::{reason, times_cells, who, who_cells};
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, question};
 use super::tally::Tally;
 use super::token_names::TokenNames;
+use super::token_salts::TokenSalts;
 use super::{LIMIT, limit};
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
@@ -34,10 +35,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let mut question = question(session, invocation, |_| Ok(Filter::all()), files)?;
     let denied = super::question::filter("denied", &question.context)?;
     question.query.filter = question.query.filter.and(denied);
-    let (mut tally, mut names) = (Tally::new(), TokenNames::default());
+    let (mut tally, mut names, mut salts) = (Tally::new(), TokenNames::default(), TokenSalts::default());
     let (summary, ended) = ask(session, &question, &mut |_, row| {
         names.learn(row);
         let [name, accessor, token] = who(row);
+        salts.note(row, [accessor.as_str(), token.as_str()]);
         let text = |field| row.text(field).unwrap_or_default().into_owned();
         let (address, operation, path) = (text(Field::Address), text(Field::Operation), text(Field::Path));
         tally.add(vec![name, accessor, token, address, operation, path, reason(row)], row);
@@ -57,6 +59,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     ]);
     let counted = format!("{} refused", count(summary.rows, "request was", "requests were"));
     let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(salts.warning());
     answer.warnings.extend(unknown);
     answer.warnings.extend(tally.warning("refusals"));
     let limit = limit(invocation)?.unwrap_or(100);

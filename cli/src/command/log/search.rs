@@ -11,10 +11,11 @@ use super::question::{
     Ended, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, file_as_first, filter, question,
 };
 use super::row_cells::{Shown, cells, columns, sheet};
+use super::token_salts::TokenSalts;
 use super::{limit, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 use crate::printer::Format;
-use crate::printer::sheet::Sheet;
+use crate::printer::sheet::{Cell, Sheet};
 
 /// More rows than these are not held in memory, which tables, JSON and YAML need.
 const HELD_MAX: u64 = 50_000;
@@ -126,7 +127,7 @@ fn stream(
     if csv {
         session.print(&sheet.csv_head())?;
     }
-    let (mut rows, mut failed) = (0, false);
+    let (mut rows, mut failed, mut salts) = (0, false, TokenSalts::default());
     let zone = question.context.zone.clone();
     let (summary, ended) = ask(session, question, &mut |out, row| {
         if limit.is_some_and(|limit| rows >= limit) {
@@ -134,6 +135,7 @@ fn stream(
         }
         rows += 1;
         let cells = cells(columns, row, &zone);
+        salts.note(row, texts(&cells));
         let line = if csv { Sheet::csv_line(&cells) } else { sheet.json_line(&cells) };
         failed = out.write_all(line.as_bytes()).is_err();
         if failed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -142,6 +144,7 @@ fn stream(
         return Err(Failure::OutputClosed);
     }
     let mut answer = Answer::new(question, &summary, ended, &count(rows, "request", "requests"));
+    answer.warnings.extend(salts.warning());
     more(&mut answer, rows);
     answer.say_aside(session)?;
     question.exit_code(&summary, ended)
@@ -156,18 +159,21 @@ fn held(
 ) -> CommandResult {
     let mut sheet = sheet(columns);
     let zone = question.context.zone.clone();
-    let mut found = Vec::new();
+    let (mut found, mut salts) = (Vec::new(), TokenSalts::default());
     let (summary, ended) = ask(session, question, &mut |_, row: &Row| {
         if limit.is_some_and(|limit| found.len() as u64 >= limit) {
             return ControlFlow::Break(());
         }
-        found.push((row.time(), cells(columns, row, &zone)));
+        let cells = cells(columns, row, &zone);
+        salts.note(row, texts(&cells));
+        found.push((row.time(), cells));
         ControlFlow::Continue(())
     })?;
     found.sort_by_key(|(time, _)| *time);
     sheet.rows = found.into_iter().map(|(_, cells)| cells).collect();
     let rows = sheet.rows.len() as u64;
     let mut answer = Answer::new(question, &summary, ended, &count(rows, "request", "requests"));
+    answer.warnings.extend(salts.warning());
     more(&mut answer, rows);
     answer.values.push(("more", Value::from(ended == Ended::Enough)));
     if summary.other_spellings > 0 && session.format == Format::Table {
@@ -178,6 +184,11 @@ fn held(
     }
     answer.sheet("requests", "", sheet);
     answer.show(session)
+}
+
+/// The texts that a row shows.
+fn texts(cells: &[Cell]) -> impl Iterator<Item = &str> {
+    cells.iter().filter_map(|cell| cell.value.as_str())
 }
 
 /// Says that there are more rows than were asked for.

@@ -13,6 +13,7 @@ use super::groups::by_value;
 use super::question::{FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
 use super::row_cells::{duration, short};
 use super::tally::Tally;
+use super::token_salts::TokenSalts;
 use crate::command::{Command, CommandResult, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
 
@@ -60,6 +61,7 @@ struct Stats {
     different: Vec<Different>,
     kinds: Vec<Tally>,
     tops: Vec<Tally>,
+    salts: TokenSalts,
     durations: Durations,
     hours: BTreeMap<i128, (u64, u64)>,
     hours_left_out: u64,
@@ -75,6 +77,7 @@ impl Stats {
             different: COUNTED.iter().map(|_| Different::new(DIFFERENT_MAX)).collect(),
             kinds: KINDS.iter().map(|_| Tally::new()).collect(),
             tops: COUNTED.iter().map(|_| Tally::new()).collect(),
+            salts: TokenSalts::default(),
             durations: Durations::default(),
             hours: BTreeMap::new(),
             hours_left_out: 0,
@@ -93,6 +96,7 @@ impl Stats {
         self.logins += u64::from(issued && !is_token);
         for ((field, different), top) in COUNTED.iter().zip(&mut self.different).zip(&mut self.tops) {
             if let Some(text) = row.text(*field) {
+                self.salts.note(row, [text.as_ref()]);
                 different.add(&text);
                 top.add(vec![text.into_owned()], row);
             }
@@ -116,6 +120,7 @@ impl Stats {
     }
 
     fn show(self, answer: &mut Answer, question: &Question, summary: &Summary) {
+        answer.warnings.extend(self.salts.warning());
         let mut sheet = Sheet::new([("what", "What"), ("count", "Count")]);
         let mut line = |what: &str, shown: &str, value: Value| {
             sheet.rows.push(vec![Cell::text(what), Cell::new(shown, value)]);

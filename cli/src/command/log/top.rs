@@ -10,6 +10,7 @@ use super::groups::{by_value, error_line};
 use super::question::{FILTER, OWN_QUESTIONS, SINCE, TZ, UNTIL, ask, file_as_first, question};
 use super::row_cells::{field, names, short};
 use super::tally::Tally;
+use super::token_salts::TokenSalts;
 use super::{LIMIT, limit, unreadable};
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 
@@ -44,10 +45,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         )));
     }
     let question = question(session, invocation, |_| Ok(Filter::all()), files)?;
-    let (mut tally, mut without) = (Tally::new(), 0_u64);
+    let (mut tally, mut salts, mut without) = (Tally::new(), TokenSalts::default(), 0_u64);
     let (summary, ended) = ask(session, &question, &mut |_, row| {
         let values = row.list(field);
         without += u64::from(values.is_empty());
+        salts.note(row, values.iter().map(AsRef::as_ref));
         for value in values {
             tally.add(vec![value.into_owned()], row);
         }
@@ -59,6 +61,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         count(tally.different() as u64, "value", "values")
     );
     let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(salts.warning());
     answer.warnings.extend(tally.warning("values"));
     if without > 0 {
         answer.hints.push(format!("{} no {}.", count(without, "request has", "requests have"), field.name()));

@@ -15,6 +15,7 @@ use super::row_cells::short;
 use super::shell::{on_files, word};
 use super::tally::{Group, Tally, ranges};
 use super::token_names::TokenNames;
+use super::token_salts::TokenSalts;
 use super::unreadable;
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session};
 use crate::printer::sheet::{Cell, Sheet};
@@ -72,7 +73,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let path = path.trim_start_matches('/').trim_start_matches("v1/");
     let asked = Asked::new(path)?;
     let question = question(session, invocation, |context| asked.filter(context), files)?;
-    let (mut tally, mut names) = (Tally::new(), TokenNames::default());
+    let (mut tally, mut names, mut salts) = (Tally::new(), TokenNames::default(), TokenSalts::default());
     let mut read: BTreeMap<(String, String), BTreeSet<i64>> = BTreeMap::new();
     let (mut rows, mut unwrap, mut has_preflights) = (0, Vec::new(), false);
     let (summary, ended) = ask(session, &question, &mut |_, row| {
@@ -86,6 +87,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             unwrap.extend(unwrap_command(row, &question.files));
         }
         let [name, accessor, token] = who(row);
+        salts.note(row, [accessor.as_str(), token.as_str()]);
         let address = row.text(Field::Address).unwrap_or_default().into_owned();
         let path = if asked.below { path } else { String::new() };
         tally.add(vec![name, accessor, token, address, action.to_owned(), path], row);
@@ -94,6 +96,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let (unknown, ended) = names.find(session, &question, &tally, ended)?;
     let counted = format!("{} of {}", count(rows, "request", "requests"), printable(path));
     let mut answer = Answer::new(&question, &summary, ended, &counted);
+    answer.warnings.extend(salts.warning());
     answer.warnings.extend(unknown);
     answer.warnings.extend(tally.warning("groups"));
     let mut groups = tally.most_first();
