@@ -42,7 +42,7 @@ fn each_question_has_its_answer_as_a_table_and_as_json() {
             &[
                 "search",
                 "-fields=time,path,status,error,request.data.accessor",
-                "denied or token~*cde4*",
+                "denied or token~*cde4b8*",
                 AUDIT,
             ],
         ),

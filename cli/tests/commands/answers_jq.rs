@@ -18,7 +18,7 @@ def typed: if (.e.request.mount_type // "") == "kv"
     else .e.request.path end;
 def path($p): .e.request.path == $p or typed == $p;
 def who: if (.e.auth.display_name // "") != "" then .e.auth.display_name else (.e.response.auth.display_name // null) end;
-def token: .e.request.client_token_accessor // .e.auth.accessor;
+def tokens: (.e.request.client_token_accessor // .e.auth.accessor // ""), (.e.request.client_token // "");
 def denied: .e.auth.policy_results.allowed == false or .e.response.status_code == 403
     or ((.e.error // "") | contains("permission denied"));
 def version: .e.response.data.metadata.version? // .e.response.data.version?;
@@ -112,7 +112,7 @@ fn term(random: &mut Random) -> (String, String) {
         }
         12 => {
             let hash = random.of(&["991c3f83d4c0", "247991277ef1", "0000000000000"]);
-            (format!("token={hash}"), format!("((token // \"\") | startswith(\"hmac-sha256:{hash}\"))"))
+            (format!("token={hash}"), format!("any(tokens; startswith(\"hmac-sha256:{hash}\"))"))
         }
         13 => {
             let mount = random.of(&["secret", "sys", "auth/token", "legacy"]);

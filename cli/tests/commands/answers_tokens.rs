@@ -230,3 +230,25 @@ fn answers_with_hashes_of_tokens_under_several_salts_say_so() {
     let other = logs.write("other.log", &[Use { salt: 'b', ..REFUSED }]);
     assert!(!says(&["denied"], &[&one, &other]));
 }
+
+#[test]
+fn a_token_that_is_not_valid_is_shown_and_searched_by_its_own_hash() {
+    let logs = Logs::new();
+    let file = logs.write("audit.log", &[READ, REFUSED]);
+    let searched = log(&["search", "denied", &file]);
+    assert!(row(&searched, "127.0.0.77").contains("  7a7a7a7a7a7a  "), "{}", searched.stdout);
+    let count = |filter: &str| log(&["search", "-count", filter, &file]).stdout;
+    assert!(count("token=7a7a7a7a7a7a").contains("\n2 requests."), "the same token, also when it was valid");
+    assert!(count("token=cacacacacaca").contains("\n1 request."), "{}", count("token=cacacacacaca"));
+    let top = log(&["top", "token", &file]).stdout;
+    assert!(top.contains("\n7a7a7a7a7a7a  1 ") && top.contains("\ncacacacacaca  1 "), "{top}");
+    assert!(!top.contains("not counted"), "{top}");
+    let followed = log(&["follow", "-since=2026-11-20", "-filter=denied", "-limit=1", &file]);
+    assert!(followed.stdout.contains("  7a7a7a7a7a7a  "), "{}{}", followed.stdout, followed.stderr);
+    // It cannot be revoked, and is not a further token.
+    let said = log(&["who", "-filter=denied", "secret/app", &file]).stdout;
+    assert!(said.contains("-find-accessor cacacacacaca") && !said.contains("-find-accessor 7a7a"), "{said}");
+    let stats = log(&["stats", &file]);
+    let tokens = row(&stats, "different tokens");
+    assert!(tokens.ends_with(" 1"), "{tokens}");
+}

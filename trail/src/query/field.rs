@@ -70,7 +70,7 @@ fields! {
     Denied "denied" ["refused_by_policy"] Flag "Whether policies refused it";
     Error "error" [] Text "The class of the error";
     Who "who" ["display_name" "user"] Text "The display name of the token; for a login, of the token that it issued";
-    Token "token" ["accessor"] Text "The accessor of the token as the log has it; a filter may give its first 12 characters";
+    Token "token" ["accessor"] Text "The accessor of the token as the log has it, or the token itself if it has no accessor, as one that is not valid; a filter may give either, and of a hash the first 12 characters";
     Issued "issued" ["issued_token"] Text "The accessor of the token that the answer issued";
     Wrapping "wrapping" ["wrapping_token"] Text "The accessor of the wrapping token that the answer issued";
     Entity "entity" ["entity_id"] Text "The id of the entity";

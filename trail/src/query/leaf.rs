@@ -90,6 +90,7 @@ leaves! {
         b"operation" Operation;
         b"mount_point" MountPoint;
         b"mount_type" MountType;
+        b"client_token" ClientToken;
         b"client_token_accessor" TokenAccessor;
         b"namespace" Namespace -> Namespace;
         b"path" Path;

@@ -117,7 +117,7 @@ impl Row {
             }
             Field::Who => return self.str(Leaf::DisplayName).or_else(|| self.str(Leaf::IssuedName)),
             Field::Entity => return self.str(Leaf::Entity).or_else(|| self.str(Leaf::IssuedEntity)),
-            Field::Token => return self.str(Leaf::TokenAccessor).or_else(|| self.str(Leaf::Accessor)),
+            Field::Token => return self.tokens().next(),
             Field::Address => return self.str(Leaf::ClientAddress).or_else(|| self.str(Leaf::RemoteAddress)),
             Field::Namespace => {
                 return self.str(Leaf::NamespacePath).or_else(|| self.str(Leaf::NamespaceId));
@@ -141,6 +141,16 @@ impl Row {
             Field::Boot => Leaf::Boot,
         };
         self.str(leaf)
+    }
+
+    /// The accessor of the token. A token that is not valid has none.
+    pub fn accessor(&self) -> Option<Cow<'_, str>> {
+        self.str(Leaf::TokenAccessor).or_else(|| self.str(Leaf::Accessor))
+    }
+
+    /// What the token is known by: its accessor, and itself.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.accessor().into_iter().chain(self.str(Leaf::ClientToken))
     }
 
     /// The texts of a field that holds a list; of another field its one text, if the row has it.

@@ -185,6 +185,7 @@ fn a_token_is_found_by_the_beginning_of_its_hash() {
         request: Request {
             id: "1".into(),
             path: "a".into(),
+            client_token: "the token itself".into(),
             client_token_accessor: Accessor::new("abc"),
             ..Request::default()
         },
@@ -208,6 +209,37 @@ fn a_token_is_found_by_the_beginning_of_its_hash() {
         ("token=0123456789ab".to_owned(), 0),
     ] {
         assert_eq!(rows_of(&log, &query(&filter)).0.len(), found, "{filter}");
+    }
+}
+
+#[test]
+fn a_token_without_an_accessor_is_known_by_itself_and_each_one_is_found_by_itself() {
+    let line = |id: &str, kind: &str, accessor: &str, token: &str| {
+        format!(
+            r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","auth":{{}},"request":{{"id":"{id}",{accessor}"client_token":"hmac-sha256:{token}","path":"a"}}}}"#
+        ) + "\n"
+    };
+    let (valid, token) = ("1a".repeat(32), "2b".repeat(32));
+    let accessor = format!(r#""client_token_accessor":"hmac-sha256:{valid}","#);
+    let log: String = [("1", accessor.as_str()), ("2", "")]
+        .iter()
+        .flat_map(|(id, accessor)| ["request", "response"].map(|kind| line(id, kind, accessor, &token)))
+        .collect();
+    let (rows, _) = rows_of(log.as_bytes(), &query(""));
+    let texts = |row: &onrecord_trail::query::Row| {
+        (row.text(Field::Token).unwrap().into_owned(), row.accessor().is_some())
+    };
+    assert_eq!(texts(&rows[0]), (format!("hmac-sha256:{valid}"), true));
+    assert_eq!(texts(&rows[1]), (format!("hmac-sha256:{token}"), false));
+    for (filter, found) in [
+        (format!("token={}", &token[..12]), 2),
+        (format!("token=hmac-sha256:{token}"), 2),
+        (format!("token={}", &valid[..12]), 1),
+        (format!("token!={}", &token[..12]), 0),
+        (format!("token!={}", &valid[..12]), 1),
+        ("token~*2b2b*".to_owned(), 2),
+    ] {
+        assert_eq!(rows_of(log.as_bytes(), &query(&filter)).0.len(), found, "{filter}");
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn text_at(row: &Row, keys: &[&str]) -> Option<String> {
 /// Who made a request: the name, the accessor of the token and, of a token without a name, its hash.
 pub(super) fn who(row: &Row) -> [String; 3] {
     let text = |field| row.text(field).map(std::borrow::Cow::into_owned).unwrap_or_default();
-    let (name, accessor) = (text(Field::Who), text(Field::Token));
+    let (name, accessor) = (text(Field::Who), row.accessor().unwrap_or_default().into_owned());
     let token = if name.is_empty() {
         text_at(row, &["request", "client_token"]).unwrap_or_default()
     } else {
@@ -147,7 +147,7 @@ pub(super) fn reason(row: &Row) -> String {
     if !policies.is_empty() {
         return format!("rule of policy {}", policies.join(", "));
     }
-    let has_token = row.text(Field::Who).is_some() || row.text(Field::Token).is_some();
+    let has_token = row.text(Field::Who).is_some() || row.accessor().is_some();
     let sent_token = text_at(row, &["request", "client_token"]).is_some();
     match (has_token, sent_token) {
         (true, _) if row.number(Field::Status).is_none_or(|status| status == 403) => {

@@ -25,7 +25,7 @@ const ABOUT: &str = "Shows the requests that a filter takes, each with its answe
     made of terms such as path=secret/app, op=read, who!=root, status>=400, joined by and, or, not and parentheses; terms side \
     by side must all hold. path=secret/app also means secret/data/app and the other paths of a version 2 KV mount. Operators: \
     = (equal), != (not equal), ~ (like: * and ? in it), !~ (not like), < <= > >=. Fields: time, id, op, path, status, denied, \
-    error, who, token (the accessor as the log has it, or its first 12 digits), entity, ip, mount, mount_type, policy, \
+    error, who, token (its accessor or, without one, itself, as the log has it, or the first 12 digits), entity, ip, mount, mount_type, policy, \
     duration, version, issued, device and others, which an unknown name lists; or a path of the entry, such as \
     request.data.name. denied alone means denied=true. An empty filter ('') takes all.\n\nFILE is an audit log of this server, of \
     Vault or of OpenBao: plain, gzip or zstd, in JSON or JSONx, with prefixes or syslog headers, rotated or current, of one \

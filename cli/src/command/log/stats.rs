@@ -95,7 +95,9 @@ impl Stats {
         self.issued += u64::from(issued && is_token);
         self.logins += u64::from(issued && !is_token);
         for ((field, different), top) in COUNTED.iter().zip(&mut self.different).zip(&mut self.tops) {
-            if let Some(text) = row.text(*field) {
+            // A token that is not valid is not one more.
+            let text = if *field == Field::Token { row.accessor() } else { row.text(*field) };
+            if let Some(text) = text {
                 self.salts.note(row, [text.as_ref()]);
                 different.add(&text);
                 top.add(vec![text.into_owned()], row);

@@ -110,11 +110,9 @@ fn owner(row: &Row) -> Option<(String, Owner)> {
             text_at(row, &["response", "auth", "display_name"])?,
             accessor,
         ),
-        None => (
-            text_at(row, &["request", "client_token"])?,
-            row.text(Field::Who)?.into_owned(),
-            row.text(Field::Token)?,
-        ),
+        None => {
+            (text_at(row, &["request", "client_token"])?, row.text(Field::Who)?.into_owned(), row.accessor()?)
+        }
     };
     Some((token, Owner { name, accessor: accessor.into_owned() }))
 }

@@ -64,7 +64,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     answer.warnings.extend(salts.warning());
     answer.warnings.extend(tally.warning("values"));
     if without > 0 {
-        answer.hints.push(format!("{} no {}.", count(without, "request has", "requests have"), field.name()));
+        let (one, more) = ("request is not counted: it has", "requests are not counted: they have");
+        answer.hints.push(format!("{} no value in the field {}.", count(without, one, more), field.name()));
     }
     let limit = limit(invocation)?.unwrap_or(20);
     let all = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);

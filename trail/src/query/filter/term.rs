@@ -185,6 +185,7 @@ impl Term {
                     )
                 })
             }
+            (test, _) if field == Field::Token => row.tokens().any(|text| test.text(&text)),
             (test, FieldKind::List) => row.list(field).iter().any(|text| test.text(text)),
             (test, _) => row.text(field).is_some_and(|text| test.text(&text)),
         }
