@@ -205,5 +205,42 @@ fn following_shows_each_request_once_over_rotation_and_replacement() {
     all.sort_unstable();
     assert_eq!(followed, all);
     assert!(outcome.stderr.contains("! Gap: the device missed 2 entries"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("another file has the name now"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("was rotated; following the new file."), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_refusal_is_followed_in_words_within_80_columns() {
+    let terminal = cli().no_server().on_terminal().variable("COLUMNS", "80").variable("NO_COLOR", "1");
+    let words =
+        ["log", "follow", "-tz=UTC", "-since=2026-11-20", "-filter=denied who~userpass-*", "-limit=1", AUDIT];
+    let outcome = terminal.run(&words);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    let expected = "11-20 08:33:00  userpass-bob  read    …ret/data/payroll  denied  10.1.0.23";
+    assert_eq!((outcome.code, lines), (0, vec![expected]), "{}", outcome.stderr);
+    // Programs have the status.
+    let words = [
+        "follow",
+        "-format=csv",
+        "-fields=who,status",
+        "-since=2026-11-20",
+        "-filter=denied",
+        "-limit=1",
+        AUDIT,
+    ];
+    assert!(log(&words).stdout.ends_with(",403\n"), "{}", log(&words).stdout);
+}
+
+#[test]
+fn a_compressed_file_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.log.1.gz");
+    fs::write(&path, [0x1f, 0x8b, 8, 0]).unwrap();
+    let path = path.display().to_string();
+    for words in [&["follow", path.as_str()][..], &["follow", "-since=2026-11-20", &path]] {
+        let outcome = log(words);
+        let said = format!(
+            "{path} cannot be followed: it is compressed, and does not grow. `log search` reads it\n"
+        );
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (2, said.as_str()));
+    }
 }

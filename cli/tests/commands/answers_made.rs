@@ -610,7 +610,7 @@ fn following_from_a_time_on_begins_in_the_rotated_files() {
     assert_eq!(first, "{\"path\":\"secret/split\",\"time\":\"2026-11-20T10:00:01Z\"}");
     let gz = logs.path("audit.log.2.gz");
     let left_out = format!(
-        "! Left out of the time from -since on: {}: it is compressed. `log search` reads it.\n",
+        "! Left out of the time from -since on: {}: it is compressed, and does not grow. `log search` reads it.\n",
         gz.display()
     );
     assert!(outcome.stderr.contains(&left_out), "{}", outcome.stderr);

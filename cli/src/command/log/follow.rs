@@ -3,6 +3,7 @@
 
 mod incompleteness;
 mod joiner;
+mod line;
 mod parts;
 mod recent;
 mod requests;
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use onrecord_trail::Input;
 use onrecord_trail::query::{Field, Filter, Query, Row, Sink, run as run_query};
@@ -32,6 +33,7 @@ use crate::printer::sheet::{Cell, Sheet};
 use crate::session::Verdict;
 use incompleteness::Incompleteness;
 use joiner::Joiner;
+use line::Layout;
 use requests::Requests;
 
 /// How often the files are looked at.
@@ -42,7 +44,8 @@ pub(crate) const COMMAND: Command =
         .about(
             "Shows requests as they are recorded, each with its answer in one line, until Ctrl-C. A file is followed over rotation, \
              replacement and truncation, and is only read: its writer never waits. A request without an answer is shown after 10 \
-             seconds. With -since it begins with requests of before; rotated files beside FILE that are not compressed are read, too, and \
+             seconds, a refused one has the status \"denied\". In a narrow terminal the id and the token are left out, then the time is short, and the path \
+             is. With -since it begins with requests of before; rotated files beside FILE that are not compressed are read, too, and \
              what was left out is said. Entries that a device sent in parts are put together.\n\nFILE is an audit log of this server, of Vault or of OpenBao, \
              in JSON or JSONx. Without a FILE the server is asked for its file devices. -format=jsonl prints a line of JSON for \
              each request, for other programs.",
@@ -172,7 +175,9 @@ fn read(
         for event in events {
             let name = printable(name);
             match event {
-                TailEvent::Rotated => session.note(&format!("{name}: another file has the name now."))?,
+                TailEvent::Rotated => {
+                    session.note(&format!("{name} was rotated; following the new file."))?;
+                }
                 TailEvent::Truncated => {
                     session.warn(&format!(
                         "! {name} was truncated: entries may be lost. It is read from its beginning."
@@ -235,8 +240,10 @@ impl Page {
         let mut rows = batch.rows;
         self.incompleteness.add_lines(&summary);
         rows.sort_by_key(|(_, time, _)| *time);
+        let now = question.context.zone.show(SystemTime::now().into(), 3);
+        let layout = Layout::new(&self.columns, session.process.columns(), &now);
         for (verdict, _, cells) in rows {
-            let line = self.line(session, verdict, &cells);
+            let line = self.line(session, &layout, verdict, &cells);
             session.print(&line)?;
             self.shown += 1;
             if self.most.is_some_and(|most| self.shown >= most) {
@@ -248,12 +255,18 @@ impl Page {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn line(&self, session: &Session<'_>, verdict: Option<Verdict>, cells: &[Cell]) -> String {
+    fn line(
+        &self,
+        session: &Session<'_>,
+        layout: &Layout<'_>,
+        verdict: Option<Verdict>,
+        cells: &[Cell],
+    ) -> String {
         match session.format {
             Format::Csv => Sheet::csv_line(cells),
             Format::Jsonl => self.sheet.json_line(cells),
             _ => {
-                let line = plain_line(&self.columns, cells, session.process.columns());
+                let line = layout.line(cells);
                 let line = match verdict {
                     Some(verdict) => session.paint(verdict, &line),
                     None => line,
@@ -289,7 +302,10 @@ impl Sink for Batch<'_> {
             self.incompleteness.add_elided();
         }
         if self.requests.is_to_be_shown(&id, row.is_answered()) {
-            let cells = cells(self.columns, row, &self.question.context.zone);
+            let mut cells = cells(self.columns, row, &self.question.context.zone);
+            if row.denied() {
+                say_denied(self.columns, &mut cells);
+            }
             self.rows.push((verdict(row), row.time(), cells));
         }
         ControlFlow::Continue(())
@@ -298,6 +314,14 @@ impl Sink for Batch<'_> {
 
 fn id(row: &Row) -> Cow<'_, str> {
     row.text(Field::Id).unwrap_or_default()
+}
+
+/// A refusal is said in a word, which needs no colour. Programs have the status.
+fn say_denied(columns: &[Shown], cells: &mut [Cell]) {
+    let status = columns.iter().position(|column| *column == Shown::Field(Field::Status));
+    if let Some(cell) = status.and_then(|at| cells.get_mut(at)) {
+        "denied".clone_into(&mut cell.shown);
+    }
 }
 
 /// The colour of a row on a terminal.
@@ -309,28 +333,5 @@ fn verdict(row: &Row) -> Option<Verdict> {
         Some(Verdict::Doubtful)
     } else {
         None
-    }
-}
-
-/// The cells one after the other, each at least as wide as is usual for its field.
-fn plain_line(columns: &[Shown], cells: &[Cell], width: Option<usize>) -> String {
-    let cell = |(column, cell): (&Shown, &Cell)| {
-        let usual = match column {
-            Shown::Field(Field::Path) => 28,
-            Shown::Field(Field::Who | Field::Address) => 15,
-            Shown::Field(Field::Operation | Field::Status) => 6,
-            Shown::Field(Field::Token) => 12,
-            _ => 0,
-        };
-        let shown = if cell.shown.is_empty() { "-" } else { &cell.shown };
-        format!("{shown:usual$}")
-    };
-    let line = columns.iter().zip(cells).map(cell).collect::<Vec<_>>().join("  ");
-    let line = line.trim_end();
-    match width {
-        Some(width) if line.chars().count() > width => {
-            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-        }
-        _ => line.to_owned(),
     }
 }

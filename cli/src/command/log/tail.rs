@@ -52,7 +52,7 @@ impl Tail {
     /// Follows a file from the end of its last whole line; with `since` from its beginning, after the rotated files beside it that
     /// were written to since then.
     pub(super) fn open(path: &Path, since: Option<Time>) -> io::Result<Self> {
-        let mut now = Growing::open(path)?;
+        let mut now = Growing::open_plain(path)?;
         if since.is_none() {
             now.go_to_the_last_line()?;
         }
@@ -167,7 +167,7 @@ impl Growing {
         let mut magic = Vec::new();
         (&growing.file).take(4).read_to_end(&mut magic)?;
         if is_compressed(&magic) {
-            return Err(io::Error::other("it is compressed. `log search` reads it"));
+            return Err(io::Error::other("it is compressed, and does not grow. `log search` reads it"));
         }
         growing.begin_again()?;
         Ok(growing)
@@ -304,7 +304,9 @@ mod tests {
         assert_eq!(read(&mut tail).0, ["second", "third", "last"]);
         assert_eq!(tail.unread.len(), 1, "{:?}", tail.unread);
         assert!(
-            tail.unread[0].ends_with("audit.log-20261101.gz: it is compressed. `log search` reads it"),
+            tail.unread[0].ends_with(
+                "audit.log-20261101.gz: it is compressed, and does not grow. `log search` reads it"
+            ),
             "{:?}",
             tail.unread
         );
