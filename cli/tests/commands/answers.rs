@@ -200,7 +200,7 @@ fn more_rows_than_the_limit_are_said_and_not_shown() {
 
 #[test]
 fn what_is_wrong_on_the_command_line_is_said_with_what_is_accepted() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["search", "pth=x", AUDIT], "unknown field \"pth\" (did you mean \"path\"?)\n\n  pth=x\n  ^"),
         (&["search", "path=x and", AUDIT], "filter, character 11: "),
         (&["search", AUDIT], "The first argument is the filter, and this is a file."),
@@ -216,6 +216,12 @@ fn what_is_wrong_on_the_command_line_is_said_with_what_is_accepted() {
         (&["search", "-since=14:00 o'clock", "", AUDIT], "-since: \"14:00 o'clock\" is not a point in time"),
         (&["search", "-since=2026-11-21", "-until=2026-11-20", "", AUDIT], "must be before -until"),
         (&["search", "-limit=-1", "", AUDIT], "-limit must not be negative"),
+        (&["top", "nofield", AUDIT], "Unknown field \"nofield\". Known fields: time, id, "),
+        (&["top", "nofield", AUDIT], ", elided.\n"),
+        (
+            &["top", "request.data.data.password", AUDIT],
+            "request.data.data.password is a path of the entry, and a field is needed. Known fields: time, ",
+        ),
         (&["top", "time", AUDIT], "Nearly each request has its own time"),
         (&["show", "abc", AUDIT], "\"abc\" is not the id of a request"),
         (&["who", "secret/*/app", AUDIT], "A * is possible at the end of PATH only"),
@@ -315,4 +321,17 @@ fn no_text_of_a_log_controls_a_terminal_in_any_format() {
     assert_eq!(followed.code, 0);
     let found = followed.stdout.chars().find(|character| *character != '\n' && !is_printable(*character));
     assert_eq!((found, followed.stdout.lines().count()), (None, 1), "{}", followed.stdout);
+}
+
+#[test]
+fn a_block_of_addresses_is_a_filter() {
+    let count = |filter: &str| log(&["search", "-count", filter, AUDIT]).stdout;
+    let number = |filter: &str| {
+        count(filter).lines().rev().find_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+    };
+    let all = number("").unwrap();
+    let of_block = number("ip=203.0.113.0/24").unwrap();
+    assert_eq!(Some(of_block), number("ip~203.0.113.*"));
+    assert_eq!(number("ip!=203.0.113.0/24"), Some(all - of_block));
+    assert!(of_block > 0 && of_block < all, "{of_block} of {all}");
 }

@@ -67,6 +67,13 @@ fn the_server_hashes_an_accessor_that_is_given_in_the_clear() {
     assert_eq!(outcome.code, 0);
     assert!(outcome.stdout.contains("! Only a server can hash a token or accessor"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("onrecord audit hash file/ ACCESSOR"), "{}", outcome.stdout);
+    // The text in the clear is not repeated, nor what stands for standard input.
+    assert!(
+        outcome.stdout.contains("\nNo request names the token or accessor that was given.\n"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(!outcome.stdout.contains(TOKEN), "{}", outcome.stdout);
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn only_a_command_that_revokes_is_called_so() {
     }
     let said = log(&["who", "secret/app", AUDIT]).stdout;
     let expected = format!(
-        "To revoke the token 991c3f83d4c0 of userpass-ann, first find its accessor: onrecord log token -find-accessor 991c3f83d4c0 {AUDIT}\n"
+        "To revoke the token 991c3f83d4c0 (display name userpass-ann), first find its accessor: onrecord log token -find-accessor 991c3f83d4c0 {AUDIT}\n"
     );
     assert!(said.contains(&expected), "{said}");
     // A raw log has the accessor.

@@ -74,7 +74,7 @@ fields! {
     Issued "issued" ["issued_token"] Text "The accessor of the token that the answer issued";
     Wrapping "wrapping" ["wrapping_token"] Text "The accessor of the wrapping token that the answer issued";
     Entity "entity" ["entity_id"] Text "The id of the entity";
-    Address "ip" ["address" "client"] Text "The address of the client; behind a trusted proxy, as the proxy stated it";
+    Address "ip" ["address" "client"] Text "The address of the client; behind a trusted proxy, as the proxy stated it. A filter may give a block of them, such as 203.0.113.0/24";
     RemoteAddress "remote" ["remote_address"] Text "The address of the other end of the connection";
     Mount "mount" ["mount_point"] Text "The mount, for instance secret/";
     MountType "mount_type" ["engine"] Text "The type of the mount, for instance kv";

@@ -2,6 +2,7 @@
 //! Never in it: how a line is read.
 
 mod glob;
+mod network;
 mod parse;
 mod term;
 
@@ -12,6 +13,7 @@ use super::field::Field;
 use super::row::Row;
 use super::times::TimeContext;
 use glob::Glob;
+use network::Network;
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(crate) enum Test {
     /// The text begins with this.
     Prefix(String),
     Glob(Glob),
+    /// The address is of this block.
+    Network(Network),
     /// The number, or the point in time (nanoseconds), compares so.
     Compare(Comparison, i128),
     /// The text compares so, by its bytes.

@@ -123,7 +123,7 @@ fn of_term(term: &Term) -> Option<Vec<Alternative<Vec<u8>>>> {
             PERMISSION_DENIED.as_bytes().to_vec().into(),
         ]),
         Test::Flag(true) if field == Some(Field::Elided) => one(b"\"elided\":".to_vec()),
-        Test::Flag(_) | Test::Compare(..) | Test::Order(..) => None,
+        Test::Network(_) | Test::Flag(_) | Test::Compare(..) | Test::Order(..) => None,
     }
 }
 

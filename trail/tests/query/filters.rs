@@ -38,6 +38,14 @@ fn an_error_says_where_it_is_and_what_is_near() {
             "filter, character 5: who is never empty: who~* asks for requests that have it, not who~* for those without it",
         ),
         ("request.", "filter, character 1: \"request.\" has an empty part"),
+        (
+            "ip=127.0.0.0/240",
+            "filter, character 4: \"127.0.0.0/240\" is not a block of addresses; give one such as 203.0.113.0/24 or 2001:db8::/32",
+        ),
+        (
+            "ip~127.0.0.0/24",
+            "filter, character 4: a block of addresses is asked for with = or !=, such as ip=203.0.113.0/24",
+        ),
         ("= a", "filter, character 1: expected a field, such as path, who or status"),
     ] {
         assert_eq!(error(text), expected, "{text}");

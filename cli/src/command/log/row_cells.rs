@@ -72,28 +72,33 @@ fn column(name: &str) -> Result<Shown, Failure> {
     if let Some(field) = Field::named(name) {
         return Ok(Shown::Field(field));
     }
-    let is_path =
-        ["auth.", "request.", "response.", "record.", "gap."].iter().any(|root| name.starts_with(root));
-    if is_path && name.split('.').all(|key| !key.is_empty()) {
+    if is_path(name) {
         return Ok(Shown::Keys(name.split('.').map(str::to_owned).collect()));
     }
+    Err(unknown(name, "; or a path of the entry, such as request.data.name"))
+}
+
+fn is_path(name: &str) -> bool {
+    let roots = ["auth.", "request.", "response.", "record.", "gap."];
+    roots.iter().any(|root| name.starts_with(root)) && name.split('.').all(|key| !key.is_empty())
+}
+
+fn unknown(name: &str, or: &str) -> Failure {
     let near = Field::near(name).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    Err(unreadable(format!(
-        "Unknown field {}{near}. Known fields: {}; or a path of the entry, such as request.data.name.",
-        printable(&format!("{name:?}")),
-        names()
-    )))
+    let name = printable(&format!("{name:?}"));
+    unreadable(format!("Unknown field {name}{near}. Known fields: {}{or}.", names()))
 }
 
 /// The field of a name.
 pub(super) fn field(name: &str) -> Result<Field, Failure> {
-    match column(name)? {
-        Shown::Field(field) => Ok(field),
-        Shown::Keys(_) => Err(unreadable(format!(
-            "{} is a path of the entry; a field is needed: {}",
+    match Field::named(name) {
+        Some(field) => Ok(field),
+        None if is_path(name) => Err(unreadable(format!(
+            "{} is a path of the entry, and a field is needed. Known fields: {}.",
             printable(name),
             names()
         ))),
+        None => Err(unknown(name, "")),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) const COMMAND: Command =
         .examples(&[
             ("Who read a secret since yesterday 14:00:", "log search -since=-1d 'path=secret/app op=read' audit.log"),
             ("What failed for one person, with the reasons:", "log search -fields=time,path,status,error 'who=userpass-ann status>=400' audit.log*"),
-            ("All requests from a network, as JSON lines:", "log search -format=jsonl 'ip~203.0.113.*' audit.log"),
+            ("All requests from a network, as JSON lines:", "log search -format=jsonl ip=203.0.113.0/24 audit.log"),
             ("How many requests a token made:", "log search -count token=e42c0cd7808f audit.log"),
         ])
         .output(Output::Rows)

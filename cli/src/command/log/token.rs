@@ -105,7 +105,13 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     if family.is_empty() {
-        answer.hints.push(format!("No request names {}.", printable(&super::row_cells::short(named))));
+        // A text in the clear is not repeated.
+        let what = if seeds.is_clear {
+            "the token or accessor that was given"
+        } else {
+            &super::row_cells::short(named)
+        };
+        answer.hints.push(printable(&format!("No request names {what}.")));
     }
     let finds = invocation.is_set("find-accessor");
     let mut accessors =

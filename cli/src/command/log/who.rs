@@ -282,7 +282,9 @@ fn hints(
         answer.hints.push(printable(&format!("More answers were wrapped. To list them: {command}")));
     }
     for Named { name, accessor, to_revoke } in tokens.iter().take(COMMANDS_MAX) {
-        answer.hints.push(revoke::hint(to_revoke, &format!("the token {} of {name}", short(accessor))));
+        answer
+            .hints
+            .push(revoke::hint(to_revoke, &format!("the token {} (display name {name})", short(accessor))));
     }
     answer.hints.extend(revoke::more(tokens.len()));
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use onrecord_entry::HASH_PREFIX;
 
 use super::glob::Glob;
+use super::network::Network;
 use super::{Comparison, Expr, Target, Term, Test};
 use crate::query::field::{Field, FieldKind};
 use crate::query::kv;
@@ -41,6 +42,13 @@ pub(super) fn term(
             "{name} is never empty: {name}~* asks for requests that have it, not {name}~* for those without it"
         ));
     }
+    if let Target::Field(field) = &target
+        && is_block(*field, value)
+        && !matches!(operator, Operator::Equal | Operator::NotEqual)
+    {
+        let name = field.name();
+        return Err(format!("a block of addresses is asked for with = or !=, such as {name}=203.0.113.0/24"));
+    }
     let (test, negated) = match operator {
         // A flag has no text that a pattern could fit.
         Operator::Like if is_flag => (compare(&target, Comparison::Equal, value, context)?, false),
@@ -70,6 +78,12 @@ fn compare(
         });
     };
     match field.kind() {
+        FieldKind::Text if is_block(*field, value) && is_equal => match Network::parse(value) {
+            Some(network) => Ok(Test::Network(network)),
+            None => Err(format!(
+                "{value:?} is not a block of addresses; give one such as 203.0.113.0/24 or 2001:db8::/32"
+            )),
+        },
         FieldKind::Text | FieldKind::List if is_equal => Ok(equal(*field, value)),
         FieldKind::Text | FieldKind::List => Ok(Test::Order(comparison, value.to_owned())),
         FieldKind::Number => match value.parse::<i64>() {
@@ -95,6 +109,11 @@ fn compare(
             _ => Err(format!("{} is true or false, and {value:?} is neither", field.name())),
         },
     }
+}
+
+/// Whether a value for an address is a block of them, which no address equals.
+fn is_block(field: Field, value: &str) -> bool {
+    matches!(field, Field::Address | Field::RemoteAddress) && value.contains('/')
 }
 
 fn equal(field: Field, value: &str) -> Test {
@@ -199,6 +218,7 @@ impl Test {
             Self::Equal(other) | Self::Path(other) => text == other,
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Self::Glob(glob) => glob.fits(text),
+            Self::Network(network) => network.contains(text),
             Self::Order(comparison, other) => comparison.holds(text.cmp(other)),
             Self::Compare(comparison, than) => {
                 text.parse::<i64>().is_ok_and(|number| comparison.holds(i128::from(number).cmp(than)))

@@ -114,7 +114,7 @@ impl Searched<'_> {
         if self.hits.found() > self.hits.in_clear() {
             list.push(
                 "A hit is certain: another text has another hash. In request.data a client sent it, in response.data the server gave it \
-                 out, in auth or client_token it was used as a token. What it opens should be replaced, and who had it be asked."
+                 out, in auth or client_token it was used as a token. Replace what the text gives access to, and ask those who had it."
                     .to_owned(),
             );
         }
