@@ -44,8 +44,8 @@ pub(crate) const COMMAND: Command =
         .about(
             "Shows requests as they are recorded, each with its answer in one line, until Ctrl-C. A file is followed over rotation, \
              replacement and truncation, and is only read: its writer never waits. A request without an answer is shown after 10 \
-             seconds, a refused one has the status \"denied\". In a narrow terminal the id and the token are left out, then the time is short, and the path \
-             is. With -since it begins with requests of before; rotated files beside FILE that are not compressed are read, too, and \
+             seconds, a refused one has the status \"denied\". In a narrow terminal the id and the token are left out, then the time and the \
+             path are shortened. With -since it begins with requests of before; rotated files beside FILE that are not compressed are read, too, and \
              what was left out is said. Entries that a device sent in parts are put together.\n\nFILE is an audit log of this server, of Vault or of OpenBao, \
              in JSON or JSONx. Without a FILE the server is asked for its file devices. -format=jsonl prints a line of JSON for \
              each request, for other programs.",
