@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 
 use onrecord_entry::gap::Record;
-use onrecord_entry::{Boot, SaltId, SeqSet};
+use onrecord_entry::{Boot, SaltId, SeqRange, SeqSet};
 
 use crate::device::{Device, Entries};
 use crate::fast_scan::{Detail, Gap, Part, Scanned, ScannedEntry, Scanner, UnusualEntry};
@@ -15,9 +15,11 @@ use crate::lines::{Line, Lines};
 use crate::order::At;
 use crate::parts::{Assembly, Parts};
 use crate::report::{DeviceReport, EntryNumber, LinePosition, Report, Sample, SourceReport, TornLine};
-use crate::torn::{KnownNumbers, TornLines};
+use crate::torn::{Before, KnownNumbers, TornLines};
 use crate::union::Union;
 
+/// Entries of concurrent requests change places by at most so many numbers, as far as torn lines are judged.
+const CHANGED_PLACES_MAX: u64 = 256;
 /// How many bytes are read between two reports of progress.
 const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
 
@@ -96,8 +98,8 @@ struct Checker<'o> {
     at: At,
     /// The start and the number of the last probe in the source that is being read.
     probed: Option<(Boot, u64)>,
-    /// The last entry with a number in the source that is being read.
-    last: Option<EntryNumber>,
+    /// The entries so far in the source that is being read.
+    before: Option<Before>,
 }
 
 impl<'o> Checker<'o> {
@@ -113,7 +115,7 @@ impl<'o> Checker<'o> {
             sources: Vec::new(),
             at: At::default(),
             probed: None,
-            last: None,
+            before: None,
         }
     }
 
@@ -122,7 +124,7 @@ impl<'o> Checker<'o> {
         let opened = input.open()?;
         let mut lines = Lines::new(opened.reader);
         let mut reported = 0;
-        (self.probed, self.last) = (None, None);
+        (self.probed, self.before) = (None, None);
         while let Some(line) = lines.next()? {
             source.lines += 1;
             source.entries += u64::from(self.line(&line, &source));
@@ -151,24 +153,24 @@ impl<'o> Checker<'o> {
         let scanned = if line.too_long { Scanned::NotAnEntry } else { self.scanner.scan(line.text) };
         match scanned {
             Scanned::Entry(seen) => {
-                self.note_last(&seen);
+                self.note_number(&seen);
                 self.entry(&seen);
             }
             Scanned::Unusual(unusual) => {
                 let before = line.text.get(..unusual.torn_before).unwrap_or_default();
                 if !before.is_empty() {
-                    self.torn.add(torn(before), before, self.last);
+                    self.torn.add(torn(before), before, self.before);
                 }
-                self.note_last(&unusual.entry);
+                self.note_number(&unusual.entry);
                 self.unusual(*unusual);
             }
             Scanned::Torn => {
-                self.torn.add(torn(line.text), line.text, self.last);
+                self.torn.add(torn(line.text), line.text, self.before);
                 return false;
             }
             // The last line of a file may be torn before it can be recognised, or is being written at this moment.
             Scanned::NotAnEntry if !line.whole && !line.too_long => {
-                self.torn.add(torn(line.text), line.text, self.last);
+                self.torn.add(torn(line.text), line.text, self.before);
                 return false;
             }
             Scanned::NotAnEntry => {
@@ -180,9 +182,9 @@ impl<'o> Checker<'o> {
         true
     }
 
-    fn note_last(&mut self, seen: &ScannedEntry) {
-        if let Some(Record { seq, boot, .. }) = seen.record {
-            self.last = Some(EntryNumber { boot, seq });
+    fn note_number(&mut self, seen: &ScannedEntry) {
+        if let Some(record) = &seen.record {
+            self.before = Some(Before::and(self.before, record));
         }
     }
 
@@ -310,8 +312,7 @@ impl<'o> Checker<'o> {
         let (union, known) = union.report(declared, examples);
         let mut devices: Vec<(Option<SaltId>, Device)> = devices.drain().collect();
         devices.sort_unstable_by_key(|(_, device)| device.order);
-        let of_one_device = devices.len() <= 1;
-        let torn = torn.report(&KnownNumbers { of_starts: &known, of_one_device }, examples);
+        let torn = torn.report(|of| known_numbers(&devices, &known, of), devices.len() > 1, examples);
         let logs: HashSet<String> = sources
             .iter()
             .filter(|source| source.entries > 0)
@@ -337,6 +338,26 @@ impl<'o> Checker<'o> {
             no_entries,
         }
     }
+}
+
+/// What is known of the numbers of a start on a device.
+fn known_numbers(
+    devices: &[(Option<SaltId>, Device)],
+    known: &HashMap<Boot, SeqSet>,
+    (device, boot): (SaltId, Boot),
+) -> KnownNumbers {
+    let largest = known.get(&boot).and_then(SeqSet::last).unwrap_or(0);
+    let logs = devices.iter().filter(|(salt, _)| *salt == Some(device));
+    let log = logs.flat_map(|(_, device)| device.entries.boots()).find(|(of, _)| *of == boot);
+    let lacking = log.and_then(|(_, log)| {
+        let from = log.seqs.bounds()?.from.max(largest.saturating_sub(CHANGED_PLACES_MAX));
+        let all = SeqRange { from, to: largest };
+        let lacks = |range: SeqRange| {
+            (range.to - range.from).saturating_add(1).saturating_sub(log.seqs.count_in(range))
+        };
+        Some(SeqSet::from(all).difference(&log.declared).iter().map(lacks).fold(0, u64::saturating_add))
+    });
+    KnownNumbers { largest, lacking: lacking.unwrap_or(0) }
 }
 
 /// The name of a log without what a rotation, its compression, or the keeping of a torn end adds to it: an empty file is

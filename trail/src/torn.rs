@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use onrecord_entry::{Boot, SeqSet};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, SaltId};
 use sha2::{Digest, Sha256};
 
-use crate::report::{EntryNumber, Sample, TornLine};
+use crate::report::{Sample, TornLine};
 
 /// Further torn lines are counted, but not compared with gap entries and numbers.
 const COMPARED_MAX: usize = 100_000;
@@ -21,8 +22,7 @@ pub(crate) struct TornLines {
 struct Torn {
     line: TornLine,
     sha256: String,
-    /// The entry before it in its source.
-    after: Option<EntryNumber>,
+    before: Option<Before>,
 }
 
 /// What is known of torn lines when all sources were read.
@@ -37,28 +37,38 @@ pub(crate) struct TornReport {
     pub(crate) declared_in: HashSet<String>,
 }
 
-/// The numbers that any log has or declares.
-pub(crate) struct KnownNumbers<'k> {
-    pub(crate) of_starts: &'k HashMap<Boot, SeqSet>,
-    /// Whether they are of one device alone.
-    pub(crate) of_one_device: bool,
+/// What comes before a torn line in its source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// The device and the start of the last entry.
+    pub(crate) of: (SaltId, Boot),
+    /// The largest number of an entry of both.
+    pub(crate) largest: u64,
 }
 
-impl KnownNumbers<'_> {
-    /// Whether the entry after this one is known by its number. Of an entry without one before it that cannot be said:
-    /// another device may have it.
-    fn have_next(&self, after: Option<EntryNumber>) -> bool {
-        let Some(EntryNumber { boot, seq }) = after else { return !self.of_one_device };
-        let known = self.of_starts.get(&boot).and_then(SeqSet::bounds);
-        known.is_some_and(|known| known.to > seq)
+impl Before {
+    /// What comes before the next line, if this entry follows.
+    pub(crate) fn and(before: Option<Self>, record: &Record) -> Self {
+        let of = (record.device_id(), record.boot);
+        let largest = before.filter(|before| before.of == of).map_or(0, |before| before.largest);
+        Self { of, largest: largest.max(record.seq) }
     }
 }
 
+/// What is known of the numbers of a device's start when all sources were read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownNumbers {
+    /// The largest that any log has or declares.
+    pub(crate) largest: u64,
+    /// How many of the last ones up to it the device lacks and does not declare.
+    pub(crate) lacking: u64,
+}
+
 impl TornLines {
-    pub(crate) fn add(&mut self, line: TornLine, text: &[u8], after: Option<EntryNumber>) {
+    pub(crate) fn add(&mut self, line: TornLine, text: &[u8], before: Option<Before>) {
         self.count += 1;
         if self.compared.len() < COMPARED_MAX {
-            self.compared.push(Torn { line, sha256: const_hex::encode(Sha256::digest(text)), after });
+            self.compared.push(Torn { line, sha256: const_hex::encode(Sha256::digest(text)), before });
         }
     }
 
@@ -67,13 +77,31 @@ impl TornLines {
         self.declared.insert(torn);
     }
 
-    pub(crate) fn report(self, known: &KnownNumbers<'_>, examples: usize) -> TornReport {
+    /// A torn line is an entry that a log has, or a hole, if a larger number is known than those before it, or if the device
+    /// lacks one; otherwise its number is in no log. With nothing before it in its source that is not known: `or_elsewhere`.
+    pub(crate) fn report(
+        self,
+        known: impl Fn((SaltId, Boot)) -> KnownNumbers,
+        or_elsewhere: bool,
+        examples: usize,
+    ) -> TornReport {
         let Self { count, compared, declared } = self;
-        let judged = |Torn { line, sha256, after }| {
-            let declared = declared.contains(&(line.bytes, sha256));
-            TornLine { declared, missing: !declared && !known.have_next(after), ..line }
+        let mut starts: HashMap<(SaltId, Boot), KnownNumbers> = HashMap::new();
+        let mut is_missing = |before: Option<Before>| {
+            let Some(Before { of, largest }) = before else { return !or_elsewhere };
+            let known = starts.entry(of).or_insert_with(|| known(of));
+            if known.largest > largest {
+                return false;
+            }
+            let is_missing = known.lacking == 0;
+            known.lacking = known.lacking.saturating_sub(1);
+            is_missing
         };
-        let mut lines: Vec<TornLine> = compared.into_iter().map(judged).collect();
+        let judge = |Torn { line, sha256, before }| {
+            let declared = declared.contains(&(line.bytes, sha256));
+            TornLine { declared, missing: !declared && is_missing(before), ..line }
+        };
+        let mut lines: Vec<TornLine> = compared.into_iter().map(judge).collect();
         let not_compared = count - lines.len() as u64;
         let sum =
             |of: fn(&TornLine) -> bool| lines.iter().filter(|line| of(line)).count() as u64 + not_compared;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use onrecord_entry::HASH_PREFIX;
 use onrecord_value::{Time, Value, json};
 
 use super::field::Field;
@@ -117,7 +118,7 @@ impl Row {
             }
             Field::Who => return self.str(Leaf::DisplayName).or_else(|| self.str(Leaf::IssuedName)),
             Field::Entity => return self.str(Leaf::Entity).or_else(|| self.str(Leaf::IssuedEntity)),
-            Field::Token => return self.tokens().next(),
+            Field::Token => return self.accessor().or_else(|| self.hashed_token()),
             Field::Address => return self.str(Leaf::ClientAddress).or_else(|| self.str(Leaf::RemoteAddress)),
             Field::Namespace => {
                 return self.str(Leaf::NamespacePath).or_else(|| self.str(Leaf::NamespaceId));
@@ -148,7 +149,12 @@ impl Row {
         self.str(Leaf::TokenAccessor).or_else(|| self.str(Leaf::Accessor))
     }
 
-    /// What the token is known by: its accessor, and itself.
+    /// The token itself, as a device that hashes has it. In the clear it would let anyone in who sees an answer.
+    fn hashed_token(&self) -> Option<Cow<'_, str>> {
+        self.str(Leaf::ClientToken).filter(|token| token.starts_with(HASH_PREFIX))
+    }
+
+    /// What a filter may know the token by: its accessor, and itself.
     pub(super) fn tokens(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.accessor().into_iter().chain(self.str(Leaf::ClientToken))
     }

@@ -87,7 +87,7 @@ const HOLES: &[Counted] = &[
         of: |summary| summary.missing,
         one: "entry is",
         more: "entries are",
-        rest: " missing in these logs, and no gap entry declares it: `log check` names them.",
+        rest: " missing in these logs, and no gap entry declares that: `log check` names them.",
         command: CHECK,
     },
     Counted {

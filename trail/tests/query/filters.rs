@@ -239,6 +239,10 @@ fn a_token_without_an_accessor_is_known_by_itself_and_each_one_is_found_by_itsel
     };
     assert_eq!(texts(&rows[0]), (format!("hmac-sha256:{valid}"), true));
     assert_eq!(texts(&rows[1]), (format!("hmac-sha256:{token}"), false));
+    // One in the clear, of a device that does not hash, opens what it opens.
+    let clear = log.replace("hmac-sha256:2b", "hvb.2b");
+    let (rows, _) = rows_of(clear.as_bytes(), &query("token~hvb.*"));
+    assert_eq!((rows.len(), rows[1].text(Field::Token)), (2, None));
     for (filter, found) in [
         (format!("token={}", &token[..12]), 2),
         (format!("token=hmac-sha256:{token}"), 2),

@@ -17,8 +17,14 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let is_number = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = bits.parse().ok().filter(|bits| is_number && *bits <= most)?;
-        Some(Self { address, bits })
+        let bits: u32 = bits.parse().ok().filter(|bits| is_number && *bits <= most)?;
+        // Addresses of IPv4 that are written as those of IPv6 are compared as what they are.
+        Some(match address.to_canonical() {
+            IpAddr::V4(mapped) if address.is_ipv6() && bits >= 96 => {
+                Self { address: IpAddr::V4(mapped), bits: bits - 96 }
+            }
+            _ => Self { address, bits },
+        })
     }
 
     /// Whether an address as a log has it is one of these.
@@ -52,6 +58,8 @@ mod tests {
             ("2001:db8::/32", "2001:db8:1::9", true),
             ("2001:db8::/32", "2001:db9::9", false),
             ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "11.1.2.3", false),
             ("10.0.0.0/8", "", false),
             ("10.0.0.0/8", "a socket", false),
         ] {

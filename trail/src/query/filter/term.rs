@@ -43,7 +43,7 @@ pub(super) fn term(
         ));
     }
     if let Target::Field(field) = &target
-        && is_block(*field, value)
+        && (is_block(*field, value) && Network::parse(value).is_some())
         && !matches!(operator, Operator::Equal | Operator::NotEqual)
     {
         let name = field.name();
