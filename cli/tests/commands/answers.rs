@@ -174,19 +174,23 @@ fn a_log_with_a_tree_names_the_command_that_verifies_it() {
         assert!(outcome.stdout.contains(&expected), "{expected}: {}", outcome.stdout);
     };
     hint(&[&file], &format!("'{file}'"));
-    // A rotated file belongs to it, also if it was not read; of many files a pattern is said.
+    // A rotated file belongs to it, also if it was not read.
     fs::copy(AUDIT, format!("{file}.1")).unwrap();
     hint(&[&file], &format!("'{file}' '{file}.1'"));
     fs::copy(AUDIT, format!("{file}.2")).unwrap();
     fs::copy(AUDIT, format!("{file}.3")).unwrap();
-    hint(&[&file, &format!("{file}.3")], &format!("'{file}'*"));
+    hint(&[&file, &format!("{file}.3")], &format!("'{file}' '{file}.1' '{file}.2' '{file}.3'"));
     // Each device is verified alone.
     let other = dir.path().join("other.log").display().to_string();
     fs::copy(AUDIT, &other).unwrap();
     fs::create_dir(format!("{other}.tlog")).unwrap();
     hint(&[&other, &file, &format!("{file}.1")], &other);
     let outcome = log(&["search", "-count", "", &other, &file]);
-    assert!(outcome.stdout.contains("These logs are of 2 devices: verify each alone."), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("These logs are of 2 devices, and each is verified alone"),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn a_report_says_what_came_of_the_verification() {
     let said = "NOT INTACT: DROPPED (1 line). The logs, or their tree, are not as their device wrote them. Do not rely on them.";
     assert!(page().contains(&format!("<li>{said}")), "{}", page());
     assert!(
-        outcome.stderr.contains(&format!("! {said} To verify: onrecord log verify -key=server.keys /")),
+        outcome.stderr.contains(&format!("! {said} To verify: onrecord log verify -key=/")),
         "{outcome:?}"
     );
     assert!(
@@ -166,7 +166,7 @@ fn a_report_without_a_file_of_the_log_says_that_and_not_that_the_log_was_changed
     log.write(&log.lines[100..]);
     let outcome = log.run(&["log", "report", "-key=@server.keys", "-out=@page.html", "@audit.log"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let said = "! NOT INTACT: HEAD MISSING (100 lines). They were cut, or their file was not given: give all files of the log. To";
+    let said = "! NOT INTACT: HEAD MISSING (100 lines). These lines were cut, or their file was not given: give all files of the log. To";
     assert!(outcome.stderr.contains(said), "{outcome:?}");
     log.write(&[&["older".to_owned()], log.lines.as_slice()].concat());
     let outcome = log.run(&["log", "report", "-key=@server.keys", "-format=json", "@audit.log"]);

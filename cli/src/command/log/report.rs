@@ -6,9 +6,7 @@ use std::path::Path;
 
 use onrecord_trail::activity::{ActivityBuilder, ActivityReport, ReportContext, Verification, page};
 use onrecord_trail::query::{Filter, TimeContext, Warning};
-use onrecord_trail::verify::{
-    FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyOptions, verify as compare,
-};
+use onrecord_trail::verify::{FindingKind, TreeFolder, Verdict, Verification as Verified, VerifyOptions};
 use onrecord_value::printable::printable;
 use onrecord_value::suggest;
 
@@ -179,6 +177,10 @@ fn report(
     Ok((builder.finish(&summary, context), code))
 }
 
+/// What says which tree it is, and how a server that has it is reached.
+const VERIFY_FLAGS: [&str; 7] =
+    ["tlog", "origin", "ca-cert", "ca-path", "client-cert", "client-key", "tls-server-name"];
+
 const DIFFERS: &str = "differs";
 const INTACT: &str = "intact";
 const NOT_COVERED_YET: &str = "not_covered_yet";
@@ -202,16 +204,19 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
         return Err(unreadable("With -key the logs are read twice: give files, not standard input"));
     }
     let inputs = inputs(session, files)?;
-    let found = with_progress(session, |progress| compare(inputs, &tree, options, progress));
+    let found =
+        with_progress(session, |progress| onrecord_trail::verify::verify(inputs, &tree, options, progress));
     let found = found.map_err(|error| verify::not_verified(&error, &tree))?;
     if let Some(failure) = tree.failure() {
         return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
     }
     let (state, text) = judged(&found);
     let command = (state != INTACT).then(|| {
-        let flags = ["tlog", "origin"].iter().filter_map(|flag| {
+        let keys = invocation.texts("key").into_iter().map(|key| format!("-key={key}"));
+        let of_tree = VERIFY_FLAGS.iter().filter_map(|flag| {
             invocation.text(flag).filter(|value| !value.is_empty()).map(|value| format!("-{flag}={value}"))
         });
+        let flags = keys.chain(of_tree);
         verify_command(&flags.collect::<Vec<_>>(), files)
     });
     Ok(Verification { state: state.to_owned(), text, command })

@@ -11,8 +11,8 @@ pub(super) fn word(text: &str) -> String {
     }
 }
 
-/// The files of a command are not longer together.
-const FILES_MAX: usize = 600;
+/// The files of a command are not longer together, in bytes.
+const FILES_BYTES_MAX: usize = 600;
 /// Stands for the files that an answer was given of. A command with it does not run: without a file it would read those that the
 /// server has now.
 const SAME_FILES: &str = "FILE...";
@@ -21,7 +21,7 @@ const SAME_FILES: &str = "FILE...";
 pub(super) fn on_files(command: &str, files: &[String]) -> String {
     let words = files.iter().map(|file| word(file)).collect::<Vec<_>>().join(" ");
     // Standard input is another one when the command runs.
-    let cannot_be_named = words.len() > FILES_MAX || files.iter().any(|file| file == "-");
+    let cannot_be_named = words.len() > FILES_BYTES_MAX || files.iter().any(|file| file == "-");
     format!("{command} {}", if cannot_be_named { SAME_FILES } else { &words })
 }
 

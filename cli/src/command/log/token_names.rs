@@ -1,4 +1,4 @@
-//! Whose tokens were not valid: other requests with the same tokens, and those that issued them, tell the names.
+//! Whose tokens were not valid: other requests with the same tokens, and those that issued them, have the names.
 //! Never in it: which rows are shown.
 
 use std::collections::{HashMap, HashSet};
@@ -32,7 +32,7 @@ impl TokenNames {
     /// Remembers whose token it is that a row has.
     pub(super) fn learn(&mut self, row: &Row) {
         if self.0.len() < NAMES_MAX {
-            self.0.extend(owner(row));
+            self.0.extend(owners(row));
         }
     }
 
@@ -54,26 +54,21 @@ impl TokenNames {
             return Ok((None, ended));
         }
         if !question.can_be_read_again() {
-            let warning = "Whose token was not valid is known only as far as the rows themselves tell: the other requests can be looked \
-                           through only in files, which are read once more.";
+            let warning = "Names of tokens that were not valid may be missing: finding them needs a second read, and standard input or a pipe \
+                           can be read only once.";
             return Ok((Some(warning.to_owned()), ended));
         }
         let texts = wanted.iter().map(|token| token.clone().into_bytes());
         let mut all = question.of_any_time(Filter::all().containing(texts));
         all.query.own_questions = true;
         let (_, ended) = ask_again(session, &all, "names of tokens, ", &mut |row| {
-            if let Some((token, owner)) = owner(row)
-                && wanted.remove(&token)
-            {
-                self.0.insert(token, owner);
-            }
+            let of_wanted = owners(row).filter(|(token, _)| wanted.remove(token)).collect::<Vec<_>>();
+            self.0.extend(of_wanted);
             if wanted.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let warning = (left_out > 0).then(|| {
-            format!(
-                "More tokens were not valid than can be looked for by name: {} shown without.",
-                count(left_out, "further one is", "further ones are")
-            )
+            let tokens = count(left_out, "token that was not valid is", "tokens that were not valid are");
+            format!("{tokens} shown without a name: there are too many to look them all up.")
         });
         // It ends early when all are found.
         Ok((warning, if ended == Ended::Enough { Ended::Whole } else { ended }))
@@ -101,18 +96,20 @@ impl TokenNames {
     }
 }
 
-/// The token of a row, and whose it is: the one that it was made with, or the one that it issued, whose name a login has.
-fn owner(row: &Row) -> Option<(String, Owner)> {
-    let issued = row.text(Field::Issued);
-    let (token, name, accessor) = match issued {
-        Some(accessor) => (
-            text_at(row, &["response", "auth", "client_token"])?,
-            text_at(row, &["response", "auth", "display_name"])?,
-            accessor,
-        ),
-        None => {
-            (text_at(row, &["request", "client_token"])?, row.text(Field::Who)?.into_owned(), row.accessor()?)
-        }
+/// The tokens of a row, and whose they are: the one that the request was made with, and the one that it issued.
+fn owners(row: &Row) -> impl Iterator<Item = (String, Owner)> {
+    let issued = || {
+        let token = text_at(row, &["response", "auth", "client_token"])?;
+        let name = text_at(row, &["response", "auth", "display_name"])?;
+        Some((token, Owner { name, accessor: row.text(Field::Issued)?.into_owned() }))
     };
-    Some((token, Owner { name, accessor: accessor.into_owned() }))
+    let used = || {
+        let token = text_at(row, &["request", "client_token"])?;
+        // The name on a login is that of the token that it issued.
+        let is_login =
+            row.text(Field::Issued).is_some() && row.text(Field::MountType).as_deref() != Some("token");
+        let name = text_at(row, &["auth", "display_name"]).filter(|_| !is_login)?;
+        Some((token, Owner { name, accessor: row.accessor()?.into_owned() }))
+    };
+    issued().into_iter().chain(used())
 }

@@ -34,9 +34,10 @@ impl TokenSalts {
         let count = self.0.len();
         let named: Vec<&str> = self.0.iter().take(NAMED).map(String::as_str).collect();
         let more = if count > NAMED { ", …" } else { "" };
+        let least = if count < SALTS_MAX { "" } else { "at least " };
         (count > 1).then(|| {
             printable(&format!(
-                "The rows are of {count} salts ({}{more}), and a token has another hash under each: one token may be shown as several. \
+                "These logs have hashes under {least}{count} salts ({}{more}), and a token has another hash under each: one token may be shown as several. \
                  device=ID in a filter takes the rows of one salt.",
                 named.join(", ")
             ))

@@ -45,9 +45,17 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         )));
     }
     let question = question(session, invocation, |_| Ok(Filter::all()), files)?;
-    let (mut tally, mut salts, mut without) = (Tally::new(), TokenSalts::default(), 0_u64);
+    let (mut tally, mut salts, mut without, mut not_valid) =
+        (Tally::new(), TokenSalts::default(), 0_u64, 0_u64);
     let (summary, ended) = ask(session, &question, &mut |_, row| {
-        let values = row.list(field);
+        let values = match (field, row.accessor()) {
+            // The same token counts under its accessor while it is valid.
+            (Field::Token, None) if row.text(field).is_some() => {
+                not_valid += 1;
+                return ControlFlow::Continue(());
+            }
+            _ => row.list(field),
+        };
         without += u64::from(values.is_empty());
         salts.note(row, values.iter().map(AsRef::as_ref));
         for value in values {
@@ -66,6 +74,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if without > 0 {
         let (one, more) = ("request is not counted: it has", "requests are not counted: they have");
         answer.hints.push(format!("{} no value in the field {}.", count(without, one, more), field.name()));
+    }
+    if not_valid > 0 {
+        let (one, more) =
+            ("request is not counted: its token was", "requests are not counted: their tokens were");
+        answer.hints.push(format!("{} not valid. Whose it was: `log denied`.", count(not_valid, one, more)));
     }
     let limit = limit(invocation)?.unwrap_or(20);
     let all = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);

@@ -108,10 +108,7 @@ pub(super) fn find_any(
         }
         return Ok(Some(Tree::Folder(TreeFolder::new(given))));
     }
-    let mut found: Vec<TreeFolder> =
-        files.iter().filter_map(|file| TreeFolder::beside(Path::new(file))).collect();
-    found.dedup();
-    match found.as_slice() {
+    match trees_beside(files).as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(Tree::Folder(only.clone()))),
         [first, second, ..] => Err(unreadable(format!(
@@ -120,6 +117,17 @@ pub(super) fn find_any(
             printable(&second.path().display().to_string())
         ))),
     }
+}
+
+/// The trees beside files, each once.
+pub(super) fn trees_beside(files: &[String]) -> Vec<TreeFolder> {
+    let mut trees = Vec::new();
+    for tree in files.iter().filter_map(|file| TreeFolder::beside(Path::new(file))) {
+        if !trees.contains(&tree) {
+            trees.push(tree);
+        }
+    }
+    trees
 }
 
 /// Keys, and those that were retired.

@@ -237,7 +237,7 @@ fn finding(one: &Finding) -> String {
         }
         FindingKind::UncoveredDeclared => "the tree could not take it, as a later entry says".to_owned(),
         FindingKind::UncoveredTail => {
-            "after the last leaf: no checkpoint covers it yet (a server that runs makes one within a second; \
+            "after the last leaf: no checkpoint covers it yet (a server that runs makes one within a second or two; \
              -allow-uncovered-tail accepts it), or it was inserted, or the tree was cut"
                 .to_owned()
         }

@@ -1,4 +1,5 @@
-//! What a verification comes to, in a sentence or two.
+//! What a verification comes to, in a sentence or two: of `log verify`, and, with the kinds of findings and their meaning, of
+//! `log report`.
 //! Never in it: the findings one by one (`verify_findings`).
 
 use onrecord_trail::query::count;
@@ -43,8 +44,10 @@ pub(super) fn meaning(found: &Verification) -> &'static str {
     let only = |kinds: &[FindingKind]| {
         kinds_of_tree(found).is_empty() && of_lines.iter().all(|kind| kinds.contains(kind))
     };
-    if only(&[FindingKind::HeadCut, FindingKind::MissingBetween, FindingKind::TailCut]) {
-        "They were cut, or their file was not given: give all files of the log."
+    if found.tree.other_than.is_some() {
+        "The tree is that of another log than the one that -origin names: check -origin, or give the files of that log."
+    } else if only(&[FindingKind::HeadCut, FindingKind::MissingBetween, FindingKind::TailCut]) {
+        "These lines were cut, or their file was not given: give all files of the log."
     } else if only(&[FindingKind::UncoveredHead, FindingKind::UncoveredDeclared]) {
         "Nothing vouches for these lines; all others are as their device wrote them."
     } else {

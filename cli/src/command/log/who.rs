@@ -68,7 +68,10 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return Err(unreadable("Not enough arguments (expected PATH, got 0)"));
     };
     if let Some(said) = file_as_first(path, "the path of a secret") {
-        return Err(unreadable(printable(&format!("{path}: {said} If the path is meant: v1/{path}"))));
+        return Err(unreadable(printable(&format!(
+            "{path}: {said} If the path is meant: {}",
+            word(&format!("v1/{path}"))
+        ))));
     }
     let path = path.trim_start_matches('/').trim_start_matches("v1/");
     let asked = Asked::new(path)?;

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wider_line_has_more_and_what_is_no_terminal_has_all() {
+    fn a_wider_line_has_more_and_without_a_terminal_nothing_is_left_out() {
         let now = "2026-11-20 11:00:00.000Z";
         let at = |width| line(width, now, "userpass-bob", "secret/app");
         assert!(at(Some(100)).starts_with("10:00:01  ") && !at(Some(100)).contains("7a7a7a7a7a7a"));
