@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::{self, Response};
 use crate::log::Tail;
+use crate::wait;
 
 static UUID: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b").expect("a pattern")
@@ -65,6 +66,8 @@ const IGNORED: [&str; 18] = [
     "issue_time",
     "expire_time",
 ];
+/// A path that does not exist. A request for it comes after each step.
+const MARK: &str = "sys/mark-of-a-replay";
 /// Also a build's matter.
 const IGNORED_TOO: &str = "ha_enabled";
 
@@ -104,7 +107,9 @@ pub fn replay(addr: SocketAddr, root: &str, work: &Path, steps: &Path) -> Vec<Le
         target.secret.push((accessor.to_owned(), "root-accessor".to_owned()));
     }
     let (mut tail, mut raw_tail) = (Tail::new(main_log), Tail::new(raw_log));
-    tail.more();
+    target.mark();
+    let mut raw = entries_up_to_mark(&mut raw_tail);
+    entries_up_to_mark(&mut tail);
     let mut done = Vec::new();
     for file in step_files(steps) {
         let group = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -112,11 +117,13 @@ pub fn replay(addr: SocketAddr, root: &str, work: &Path, steps: &Path) -> Vec<Le
         let doc: Value = serde_json::from_slice(&text).expect("JSON");
         for step in doc["steps"].as_array().expect("steps") {
             let (status, body) = target.step(step);
-            done.push((group.clone(), text_of(&step["do"]), status, body, tail.more()));
+            target.mark();
+            raw.extend(entries_up_to_mark(&mut raw_tail));
+            done.push((group.clone(), text_of(&step["do"]), status, body, entries_up_to_mark(&mut tail)));
         }
     }
     let entries: Vec<&Value> = done.iter().flat_map(|row| &row.4).collect();
-    let table = target.plaintexts(&entries, &raw_tail.more());
+    let table = target.plaintexts(&entries, &raw);
     done.into_iter()
         .map(|(group, step, status, body, entries)| Left {
             group,
@@ -126,6 +133,22 @@ pub fn replay(addr: SocketAddr, root: &str, work: &Path, steps: &Path) -> Vec<Le
             entries: entries.iter().map(|entry| target.normal(entry, Some(&table), None)).collect(),
         })
         .collect()
+}
+
+/// What was added to a log up to the mark behind a step. A request is answered as soon as one device has its entries: the others may
+/// still lack them, but each device has its entries in order.
+fn entries_up_to_mark(tail: &mut Tail) -> Vec<Value> {
+    let mut entries = Vec::new();
+    wait::eventually("the mark is in the log", || {
+        entries.extend(tail.more());
+        entries.last().is_some_and(|entry: &Value| entry["type"] == "response" && is_mark(entry))
+    });
+    entries.retain(|entry| !is_mark(entry));
+    entries
+}
+
+fn is_mark(entry: &Value) -> bool {
+    entry["request"]["path"] == MARK
 }
 
 fn step_files(folder: &Path) -> Vec<PathBuf> {
@@ -162,6 +185,10 @@ impl Target {
         }
         all.extend_from_slice(headers);
         http::send(self.addr, method, &path.replace(' ', "%20"), &all, body).expect("an answer")
+    }
+
+    fn mark(&self) {
+        self.send("GET", MARK, &self.root, &[], None);
     }
 
     fn enable(&self, name: &str, options: &Value) {
