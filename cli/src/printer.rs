@@ -1,7 +1,7 @@
 //! Output formats: the choice of format, the tree that JSON and YAML share, and line breaking.
 //! Never in it: streams.
 
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod fit;
 pub(crate) mod json;
 pub(crate) mod sheet;

@@ -66,10 +66,10 @@ const IGNORED: [&str; 18] = [
     "issue_time",
     "expire_time",
 ];
-/// A path that does not exist. A request for it comes after each step.
-const MARK: &str = "sys/mark-of-a-replay";
 /// Also a build's matter.
 const IGNORED_TOO: &str = "ha_enabled";
+/// A path that does not exist. A request for it comes after each step.
+const MARK: &str = "sys/mark-of-a-replay";
 
 /// What one step left behind, normalised.
 #[derive(Debug)]

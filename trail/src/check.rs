@@ -18,7 +18,7 @@ use crate::report::{DeviceReport, EntryNumber, LinePosition, Report, Sample, Sou
 use crate::torn::{Before, KnownNumbers, TornLines};
 use crate::union::Union;
 
-/// Entries of concurrent requests change places by at most so many numbers, as far as torn lines are judged.
+/// Where torn lines are judged, entries of concurrent requests change places by at most this number.
 const CHANGED_PLACES_MAX: u64 = 256;
 /// How many bytes are read between two reports of progress.
 const PROGRESS_STEP: u64 = 16 * 1024 * 1024;

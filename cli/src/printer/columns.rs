@@ -40,7 +40,8 @@ pub(super) fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-fn cut(cell: &str, width: usize) -> String {
+/// A text in this width at most, which ends with a mark if it was longer.
+pub(crate) fn cut(cell: &str, width: usize) -> String {
     if length(cell) <= width {
         return cell.to_owned();
     }

@@ -33,8 +33,8 @@ impl Pending {
 
 impl Keeper {
     /// Waits for the next thing to do. `due`: when the next checkpoint is; `read`: the feed before, whose chunks are filled
-    /// again, if there is room for the lines that wait; `holds`: lines wait for those in front of them, which end the wait, and
-    /// nobody is answered before.
+    /// again, if there is room for the lines that wait; `holds`: some lines wait for those in front of
+    /// them. Then new lines end the sleep, and those who ask are answered later.
     pub(in crate::evidence) fn next(
         &self,
         due: &mut Option<Instant>,

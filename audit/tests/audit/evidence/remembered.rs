@@ -68,7 +68,7 @@ fn a_device_that_may_still_write_what_waits_is_not_remembered_as_ended() {
     record_some(&broker, 3);
     broker.checkpoint("a", LONG).unwrap();
     let ended = || evidence(&broker).head(true).unwrap().ended;
-    assert!(!ended(), "nobody has waited for it");
+    assert!(!ended(), "the broker was not drained");
     assert!(!broker.drain(Duration::ZERO).is_empty() && !ended(), "it was not waited for long enough");
     assert!(broker.drain(LONG).is_empty() && ended());
     log.end(broker);

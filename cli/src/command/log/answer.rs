@@ -8,7 +8,7 @@ use onrecord_value::printable::{printable, printable_json};
 use onrecord_value::{Object, Value};
 
 use super::question::{Ended, Question};
-use super::verify_hint::{not_verified, with_command};
+use super::verify_hint::not_verified_line;
 use crate::command::{CommandResult, Failure, Session};
 use crate::printer::sheet::{Sheet, safe_value};
 use crate::printer::{Format, Node, json, wrap, yaml};
@@ -167,7 +167,5 @@ fn warnings(question: &Question, summary: &Summary, ended: Ended) -> Vec<String>
     let Query { since, until, .. } = question.query;
     let of_logs = summary.warnings(since, until, &question.context.zone);
     let texts = of_logs.into_iter().map(|warning| printable(&warning.text));
-    let (text, command) = not_verified(&question.files);
-    let unverified = [printable(&with_command(&text, command.as_deref()))];
-    interrupted.into_iter().chain(texts).chain(unverified).collect()
+    interrupted.into_iter().chain(texts).chain([not_verified_line(&question.files)]).collect()
 }

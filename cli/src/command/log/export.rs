@@ -14,7 +14,7 @@ use onrecord_value::suggest;
 use super::answer::count;
 use super::new_file::{self, FORCE, NewFile};
 use super::question::{Ended, FILTER, OWN_QUESTIONS, Question, SINCE, TZ, UNTIL, ask, question};
-use super::verify_hint::{not_verified, with_command};
+use super::verify_hint::not_verified_line;
 use super::{NO_FILE, report, unreadable};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session};
 
@@ -86,8 +86,7 @@ fn run_export(session: &mut Session<'_>, invocation: &Invocation) -> CommandResu
     }
     let Query { since, until, .. } = question.query;
     report::warn(session, &summary.warnings(since, until, &question.context.zone))?;
-    let (text, command) = not_verified(&question.files);
-    session.warn(&format!("! {}", printable(&with_command(&text, command.as_deref()))))?;
+    session.warn(&format!("! {}", not_verified_line(&question.files)))?;
     question.exit_code(&summary, ended)
 }
 

@@ -195,7 +195,7 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
         return Ok(Verification { state: NOT_VERIFIED.to_owned(), text, command });
     }
     let tree = tree::find(session.process, invocation, files)?;
-    let origin = invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned);
+    let origin = verify::origin(invocation);
     // Of a server that runs the last lines are hardly ever covered: that is said and is not an alarm.
     let allowed = vec![FindingKind::UncoveredTail];
     let options =
@@ -207,9 +207,7 @@ fn verification(session: &mut Session<'_>, invocation: &Invocation) -> Result<Ve
     let found =
         with_progress(session, |progress| onrecord_trail::verify::verify(inputs, &tree, options, progress));
     let found = found.map_err(|error| verify::not_verified(&error, &tree))?;
-    if let Some(failure) = tree.failure() {
-        return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
-    }
+    tree.check_read()?;
     let (state, text) = judged(&found);
     let command = (state != INTACT).then(|| {
         let keys = invocation.texts("key").into_iter().map(|key| format!("-key={key}"));

@@ -68,6 +68,13 @@ impl Tree {
             Self::Web(web) => web.failure(),
         }
     }
+
+    /// An error if it could not be read to its end: what was found then says nothing.
+    pub(super) fn check_read(&self) -> Result<(), Failure> {
+        self.failure().map_or(Ok(()), |failure| {
+            Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", self.place()))))
+        })
+    }
 }
 
 impl StoreReader for Tree {

@@ -151,9 +151,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     };
     let found = with_progress(session, |progress| verify(inputs, &tree, options, progress));
     let found = found.map_err(|error| failure(&error, &tree, has_keys))?;
-    if let Some(failure) = tree.failure() {
-        return Err(unreadable(printable(&format!("The tree cannot be read: {failure} ({})", tree.place()))));
-    }
+    tree.check_read()?;
     let (verdict, sentence) = verify_verdict::verdict(&found);
     let text = format!("{}\n\n{}", verify_findings::text(&found), session.paint(verdict, &sentence));
     session.show(&text, found.to_value())?;
@@ -173,7 +171,7 @@ fn is_other_directory(name: &str) -> bool {
 }
 
 /// The name of the log that is meant.
-fn origin(invocation: &Invocation) -> Option<String> {
+pub(super) fn origin(invocation: &Invocation) -> Option<String> {
     invocation.text("origin").filter(|origin| !origin.is_empty()).map(str::to_owned)
 }
 

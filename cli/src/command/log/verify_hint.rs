@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use onrecord_trail::files_of_log;
 use onrecord_trail::verify::TreeFolder;
+use onrecord_value::printable::printable;
 
 use super::shell::{on_files, word};
 use super::tree::trees_beside;
@@ -27,6 +28,12 @@ pub(super) fn not_verified(files: &[String]) -> (String, Option<String>) {
     };
     let text = format!("Not verified: a changed line would not be noticed here.{devices}");
     (text, Some(verify_command(&[KEY.to_owned()], files)))
+}
+
+/// The same in a line, for a terminal.
+pub(super) fn not_verified_line(files: &[String]) -> String {
+    let (text, command) = not_verified(files);
+    printable(&with_command(&text, command.as_deref()))
 }
 
 /// Both, in a line.

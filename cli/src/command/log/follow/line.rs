@@ -5,12 +5,13 @@
 use onrecord_trail::query::Field;
 
 use crate::command::log::row_cells::{OF_TABLES, Shown};
+use crate::printer::columns::cut;
 use crate::printer::sheet::Cell;
 
 const BETWEEN: &str = "  ";
 /// What is left out where a line is too long, the least important first.
 const LEFT_OUT: [Field; 2] = [Field::Id, Field::Token];
-/// A path or a name is not shortened below so many characters.
+/// A path or a name keeps at least this number of characters.
 const PATH_LEAST: usize = 16;
 const NAME_LEAST: usize = 12;
 
@@ -76,7 +77,7 @@ impl<'c> Layout<'c> {
             let excess = (self.without_path(&parts) + PATH_LEAST).saturating_sub(width);
             if let Some(name) = part(&mut parts, Field::Who) {
                 let length = name.chars().count();
-                *name = without_end(name, length.saturating_sub(excess).max(NAME_LEAST));
+                *name = cut(name, length.saturating_sub(excess).max(NAME_LEAST));
             }
             let most = width.saturating_sub(self.without_path(&parts)).max(PATH_LEAST);
             if let Some(path) = part(&mut parts, Field::Path) {
@@ -90,7 +91,7 @@ impl<'c> Layout<'c> {
         };
         let line = parts.iter().map(padded).collect::<Vec<_>>().join(BETWEEN);
         let line = line.trim_end();
-        self.width.map_or_else(|| line.to_owned(), |width| without_end(line, width))
+        self.width.map_or_else(|| line.to_owned(), |width| cut(line, width))
     }
 
     fn text(&self, column: &Shown, cell: &Cell) -> String {
@@ -121,13 +122,6 @@ impl<'c> Layout<'c> {
 /// The text of a field.
 fn part<'p>(parts: &'p mut [(&Shown, String)], field: Field) -> Option<&'p mut String> {
     parts.iter_mut().find(|(column, _)| **column == Shown::Field(field)).map(|(_, text)| text)
-}
-
-fn without_end(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The end of a path tells more than its beginning.
