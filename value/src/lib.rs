@@ -1,4 +1,4 @@
-//! The bounded value tree, JSON text to Go's rules, and durations, booleans and sizes as Vault writes them; the known
+//! The bounded value tree, JSON text to Go's rules, and durations, booleans and sizes as Vault writes them; blocks of addresses; the known
 //! word that a mistyped one is nearest to.
 //!
 //! The data that clients send and receive is a [`Value`]: JSON text is parsed into one in a single bounded
@@ -16,6 +16,7 @@
 //! # Ok::<(), json::ParseError>(())
 //! ```
 
+mod address_block;
 pub mod boolean;
 pub mod duration;
 pub mod integer;
@@ -31,6 +32,7 @@ pub mod suggest;
 pub mod time;
 mod tree;
 
+pub use address_block::{AddressBlock, AddressBlockError};
 pub use duration::GoDuration;
 pub use number::Number;
 pub use object::Object;

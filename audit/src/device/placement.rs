@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, FileId, Succession};
 use addresses::Reserved;
-pub use addresses::{AddressBlock, AddressBlockError};
 pub(crate) use location::Location;
 use mounts::Mounts;
+pub use onrecord_value::{AddressBlock, AddressBlockError};
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[

@@ -9,11 +9,12 @@ mod term;
 use std::cmp::Ordering;
 use std::fmt;
 
+use onrecord_value::AddressBlock;
+
 use super::field::Field;
 use super::row::Row;
 use super::times::TimeContext;
 use glob::Glob;
-use network::Network;
 
 /// Which rows are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub(crate) enum Test {
     Prefix(String),
     Glob(Glob),
     /// The address is of this block.
-    Network(Network),
+    Network(AddressBlock),
     /// The number, or the point in time (nanoseconds), compares so.
     Compare(Comparison, i128),
     /// The text compares so, by its bytes.

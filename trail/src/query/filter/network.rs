@@ -1,47 +1,30 @@
-//! A block of addresses: `203.0.113.0/24`.
+//! A block of addresses in a filter: `203.0.113.0/24`.
 //! Never in it: which field has an address.
 
 use std::net::IpAddr;
 
-/// The addresses that begin with the same bits as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network {
-    address: IpAddr,
-    bits: u32,
+use onrecord_value::AddressBlock;
+
+/// Reads an address and a number of bits.
+pub(crate) fn parse(text: &str) -> Option<AddressBlock> {
+    let (address, bits) = text.split_once('/')?;
+    let block = text.parse().ok().filter(|_| bits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let (address, bits): (IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
+    // Addresses of IPv4 that are written as those of IPv6 are compared as what they are.
+    Some(match address.to_canonical() {
+        mapped @ IpAddr::V4(_) if address.is_ipv6() && bits >= 96 => AddressBlock::new(mapped, bits - 96),
+        _ => block,
+    })
 }
 
-impl Network {
-    /// Reads an address and a number of bits.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/')?;
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let is_number = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits: u32 = bits.parse().ok().filter(|bits| is_number && *bits <= most)?;
-        // Addresses of IPv4 that are written as those of IPv6 are compared as what they are.
-        Some(match address.to_canonical() {
-            IpAddr::V4(mapped) if address.is_ipv6() && bits >= 96 => {
-                Self { address: IpAddr::V4(mapped), bits: bits - 96 }
-            }
-            _ => Self { address, bits },
-        })
-    }
-
-    /// Whether an address as a log has it is one of these.
-    pub(crate) fn contains(&self, text: &str) -> bool {
-        let Ok(address) = text.parse::<IpAddr>() else { return false };
-        let alike = match (self.address, address.to_canonical()) {
-            (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
-            (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        alike >= self.bits
-    }
+/// Whether an address as a log has it is one of these.
+pub(crate) fn has(block: &AddressBlock, text: &str) -> bool {
+    text.parse().is_ok_and(|address| block.contains(address))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Network;
+    use super::{has, parse};
 
     #[test]
     fn an_address_is_in_a_block_if_its_first_bits_are_the_same() {
@@ -63,7 +46,7 @@ mod tests {
             ("10.0.0.0/8", "", false),
             ("10.0.0.0/8", "a socket", false),
         ] {
-            assert_eq!(Network::parse(block).unwrap().contains(address), is_in, "{block} {address}");
+            assert_eq!(has(&parse(block).unwrap(), address), is_in, "{block} {address}");
         }
         for text in [
             "10.0.0.0",
@@ -75,7 +58,7 @@ mod tests {
             "/8",
             "10.0.0.0/8/8",
         ] {
-            assert_eq!(Network::parse(text), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

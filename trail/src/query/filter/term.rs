@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use onrecord_entry::HASH_PREFIX;
 
 use super::glob::Glob;
-use super::network::Network;
+use super::network;
 use super::{Comparison, Expr, Target, Term, Test};
 use crate::query::field::{Field, FieldKind};
 use crate::query::kv;
@@ -43,7 +43,7 @@ pub(super) fn term(
         ));
     }
     if let Target::Field(field) = &target
-        && (is_block(*field, value) && Network::parse(value).is_some())
+        && (is_block(*field, value) && network::parse(value).is_some())
         && !matches!(operator, Operator::Equal | Operator::NotEqual)
     {
         let name = field.name();
@@ -78,8 +78,8 @@ fn compare(
         });
     };
     match field.kind() {
-        FieldKind::Text if is_block(*field, value) && is_equal => match Network::parse(value) {
-            Some(network) => Ok(Test::Network(network)),
+        FieldKind::Text if is_block(*field, value) && is_equal => match network::parse(value) {
+            Some(block) => Ok(Test::Network(block)),
             None => Err(format!(
                 "{value:?} is not a block of addresses; give one such as 203.0.113.0/24 or 2001:db8::/32"
             )),
@@ -218,7 +218,7 @@ impl Test {
             Self::Equal(other) | Self::Path(other) => text == other,
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Self::Glob(glob) => glob.fits(text),
-            Self::Network(network) => network.contains(text),
+            Self::Network(block) => network::has(block, text),
             Self::Order(comparison, other) => comparison.holds(text.cmp(other)),
             Self::Compare(comparison, than) => {
                 text.parse::<i64>().is_ok_and(|number| comparison.holds(i128::from(number).cmp(than)))
